@@ -1,0 +1,191 @@
+package commit
+
+import "fmt"
+
+// errEnded is for those whom a configured function left without an answer when it ended the door's goroutine with runtime.Goexit, as t.FailNow does.
+// In every other case everyone has been answered before.
+var errEnded = fmt.Errorf("%w: %w", ErrDoubt, ErrClosed)
+
+// serve is the door's goroutine.
+func (d *Door[T, S]) serve() {
+	defer close(d.stopped)
+	defer func() { // as for errEnded: after Close there is nobody left here
+		for _, m := range d.queue.close() {
+			m.settle(ErrClosed)
+		}
+	}()
+	for d.queue.wait() {
+		if m := d.queue.pop(true); m == nil {
+			continue
+		} else if m.alone {
+			d.single(m)
+		} else {
+			d.group(m)
+		}
+	}
+}
+
+// group runs first and whoever is queued behind it, also those that arrive while it runs, in one transaction.
+func (d *Door[T, S]) group(first *member[T, S]) {
+	members := []*member[T, S]{first}
+	defer func() { settle(members, errEnded) }()
+
+	tx, s, err := d.begin()
+	if err != nil {
+		for len(members) < d.cfg.MaxGroup {
+			m := d.queue.pop(false)
+			if m == nil {
+				break
+			}
+			members = append(members, m)
+		}
+		settle(members, err)
+		return
+	}
+
+	good := 0
+	for m := first; ; {
+		if s, err = d.step(m, tx, s); err != nil {
+			_ = guard("rollback", tx.Rollback) // the transaction is lost whatever this returns
+			d.retry(members)
+			return
+		}
+		if m.state == succeeded {
+			good++
+		}
+		if len(members) == d.cfg.MaxGroup {
+			break
+		}
+		if m = d.queue.pop(false); m == nil {
+			break
+		}
+		members = append(members, m)
+	}
+
+	if good == 0 {
+		_ = guard("rollback", tx.Rollback) // nothing was kept: there is nothing to lose
+	} else if err := d.finish(tx, s); err != nil {
+		for _, m := range members {
+			if m.state == refused {
+				// The refusal may rest on rows whose fate is unknown: say both.
+				m.settle(fmt.Errorf("%w (%w)", m.err, err))
+			}
+		}
+		settle(members, err)
+		return
+	}
+	for _, m := range members {
+		m.settle(m.err)
+	}
+}
+
+// step gives m its turn in an open transaction and returns the candidate after it, which is s unless m succeeded. An error means that the transaction is lost.
+func (d *Door[T, S]) step(m *member[T, S], tx T, s S) (S, error) {
+	if err := guard("savepoint", tx.Savepoint); err != nil {
+		return s, err
+	}
+	out := m.turn(tx, s)
+	if !out.unwound && out.err == nil {
+		if err := guard("release", tx.Release); err != nil {
+			return s, err
+		}
+		m.state = succeeded
+		return out.state, nil
+	}
+	err := guard("rollback to", tx.RollbackTo)
+	switch {
+	case out.unwound:
+		m.settle(nil) // it is on its way out: this only lets it go
+	case err == nil:
+		m.state, m.err = refused, out.err
+	}
+	return s, err
+}
+
+// retry runs the members of a lost transaction again, each in its own: those that had succeeded and the last, which met the loss. Members that failed
+// by themselves are answered after that, when what they were compared with has been stored, or has not.
+func (d *Door[T, S]) retry(members []*member[T, S]) {
+	for _, m := range members {
+		if m.state == succeeded || m.state == waiting {
+			d.single(m)
+		}
+	}
+	for _, m := range members {
+		m.settle(m.err)
+	}
+}
+
+// single runs m as the only member of a transaction and answers it. There is no second try.
+func (d *Door[T, S]) single(m *member[T, S]) {
+	m.state = waiting
+	defer func() { m.settle(errEnded) }()
+
+	tx, s, err := d.begin()
+	if err != nil {
+		m.settle(err)
+		return
+	}
+	// The savepoint is not here to be rolled back to: that RELEASE succeeds shows that the transaction is still the one begun above.
+	if err = guard("savepoint", tx.Savepoint); err == nil {
+		out := m.turn(tx, s)
+		if err = out.err; err == nil && !out.unwound {
+			if err = guard("release", tx.Release); err == nil {
+				m.settle(d.finish(tx, out.state))
+				return
+			}
+		}
+	}
+	_ = guard("rollback", tx.Rollback) // the error that led here is the one to report
+	m.settle(err)
+}
+
+func (d *Door[T, S]) begin() (tx T, s S, err error) {
+	err = guard("begin", func() (err error) {
+		tx, s, err = d.cfg.Begin()
+		return err
+	})
+	return tx, s, err
+}
+
+// finish commits and publishes. An error wraps ErrDoubt.
+func (d *Door[T, S]) finish(tx T, s S) error {
+	if err := guard("commit", tx.Commit); err != nil {
+		_ = guard("rollback", tx.Rollback) // fails when COMMIT did take, or when the engine has rolled back by itself
+		err = fmt.Errorf("%w: %w", ErrDoubt, err)
+		_ = d.doubt(err) // the callers get an error in any case
+		return err
+	}
+	err := guard("publish", func() error { d.cfg.Publish(s); return nil })
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%w: %w", ErrDoubt, err)
+	if d.doubt(err) == nil {
+		return nil
+	}
+	return err // stored, but nobody has taken responsibility for what is served
+}
+
+func (d *Door[T, S]) doubt(err error) error {
+	return guard("doubt", func() error { d.cfg.Doubt(err); return nil })
+}
+
+// settle answers those that have no answer yet.
+func settle[T Txn, S any](members []*member[T, S], err error) {
+	for _, m := range members {
+		m.settle(err)
+	}
+}
+
+// guard calls f and says which step failed. A panic becomes an error: it happens on the door's goroutine, where nobody could recover it.
+func guard(step string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("commit: %s panicked: %v", step, v)
+		}
+	}()
+	if err := f(); err != nil {
+		return fmt.Errorf("commit: %s: %w", step, err)
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package commit
+
+import (
+	"container/list"
+	"context"
+)
+
+// member is one call waiting at the door. The door and the calling goroutine take turns: an order goes out on orders, and each order to run is
+// answered by exactly one outcome.
+type member[T Txn, S any] struct {
+	ctx      context.Context
+	fn       func(T, S) (S, error)
+	alone    bool
+	orders   chan order[T, S] // to the caller; room for one, so that nobody waits for a caller to wake up
+	outcomes chan outcome[S]  // from the caller
+
+	place *list.Element // in the queue; nil when not queued; guarded by the queue's mutex
+
+	// Belong to whoever took the member out of the queue.
+	state progress
+	err   error // its own, when state is refused
+}
+
+// progress is how far the door has got with a member of the current group.
+type progress uint8
+
+const (
+	waiting   progress = iota // its turn has come and no run has ended well or badly
+	succeeded                 // its rows are in the open transaction
+	refused                   // its own error, rolled back; answered when the group ends
+	settled                   // answered
+)
+
+// order tells the calling goroutine either to run the closure or what to return.
+type order[T Txn, S any] struct {
+	final bool
+	err   error
+	tx    T
+	state S
+}
+
+// outcome is what one run of a closure came to.
+type outcome[S any] struct {
+	state   S
+	err     error
+	unwound bool // it panicked or called Goexit, and the caller is on its way out
+}
+
+func newMember[T Txn, S any](ctx context.Context, fn func(T, S) (S, error), alone bool) *member[T, S] {
+	return &member[T, S]{
+		ctx: ctx, fn: fn, alone: alone,
+		orders:   make(chan order[T, S], 1),
+		outcomes: make(chan outcome[S], 1),
+	}
+}
+
+// run executes the closure on the calling goroutine and hands the baton back however it ends. There is no recover, so a panic keeps its value and
+// its stack; it goes on only after the door has rolled back, which the final order tells.
+func (m *member[T, S]) run(o order[T, S]) {
+	out := outcome[S]{unwound: true}
+	defer func() {
+		m.outcomes <- out
+		if out.unwound {
+			<-m.orders
+		}
+	}()
+	out.state, out.err = m.fn(o.tx, o.state)
+	out.unwound = false
+}
+
+// turn gives the member the baton and waits until it comes back.
+func (m *member[T, S]) turn(tx T, s S) outcome[S] {
+	m.orders <- order[T, S]{tx: tx, state: s}
+	return <-m.outcomes
+}
+
+// settle answers the member. Later answers are ignored.
+func (m *member[T, S]) settle(err error) {
+	if m.state == settled {
+		return
+	}
+	m.state = settled
+	m.orders <- order[T, S]{final: true, err: err}
+}
