@@ -1,0 +1,81 @@
+package policy
+
+import "iter"
+
+// Owners yields the ids of the effective owners: users that hold * and identity:* at [Root] without end, from now
+// (Unix microseconds) on. The allows must be made at Root, count for the home organisation, have begun and have no end; a deny
+// counts if it is made at Root, may still apply and may contain any of it. Denies made under Root do not count. Patterns are
+// compared as by [Snapshot.Covers]. The cost depends on the bindings at Root and on the accounts they apply to; an owner is
+// yielded as soon as it is found.
+func (s *Snapshot) Owners(now int64) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if s == nil {
+			return
+		}
+		h := s.holding()
+		seen := map[uint32]bool{}
+		whole := map[uint32]bool{}
+		for _, slot := range s.root {
+			b := s.bindings.row(slot)
+			if b.deny() || !s.forEver(slot, b, now) {
+				continue
+			}
+			// An owner holds the witness of *, so one of its allows does.
+			role := b.role >> 2
+			if _, known := whole[role]; !known {
+				whole[role] = h.holds(role, fresh)
+			}
+			if !whole[role] {
+				continue
+			}
+			for a := range s.accounts(b.subject, *s.subjects.row(b.subject)) {
+				if seen[a] {
+					continue
+				}
+				seen[a] = true
+				if s.owner(a, now) && !yield(s.subjects.name(a)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// forEver reports whether a binding counts at home from now on without end.
+func (s *Snapshot) forEver(slot uint32, b *bindingRow, now int64) bool {
+	dates, reach := s.limitOf(slot, b)
+	return dates.contains(span{from: now}) && s.within(reach, false, "")
+}
+
+func (s *Snapshot) owner(account uint32, now int64) bool {
+	own := *s.subjects.row(account)
+	if own.kind() != User {
+		return false
+	}
+	h := s.holding()
+	for _, g := range [2]grants{own, s.system[User]} {
+		for _, e := range g.entries() {
+			if uint32(e>>32) != rootTag {
+				continue
+			}
+			slot := uint32(e) &^ viaGroup
+			b := s.bindings.row(slot)
+			if b.scope != slotRoot {
+				continue
+			}
+			dates, reach := s.limitOf(slot, b)
+			if b.deny() && dates.overlaps(span{from: now}) && s.within(reach, false, "") || !b.deny() && s.forEver(slot, b, now) {
+				h.use(b)
+			}
+		}
+	}
+	_, ok := h.lacks(&Role{Permissions: []string{"*", ManagementPrefix + "*"}})
+	return ok
+}
+
+// holds reports whether a role surely contains a name, which may be a witness.
+func (h *holding) holds(slot uint32, name string) bool {
+	one := universe{spellings: [][]string{{name}}, index: map[string]uint32{name: 0}}
+	in, ok := h.over(&one)(h.s.roles.name(slot))
+	return ok && in.least.has(0)
+}
