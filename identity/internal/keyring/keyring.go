@@ -91,6 +91,9 @@ func (s Schedule) lead() time.Duration { return max(s.Period, s.Publish) }
 
 // Wake returns the next time at which something is due.
 func (s Schedule) Wake(keys []Key, now time.Time) time.Time {
+	if len(s.Due(keys, now)) > 0 {
+		return now
+	}
 	wake := now.Add(s.Period)
 	earlier := func(t time.Time) {
 		if t.Before(wake) {
