@@ -1,0 +1,165 @@
+package migrations
+
+import (
+	"database/sql"
+	"errors"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite" // the engine that the files are for
+)
+
+func open(t *testing.T) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db")+"?_dqs=0&_pragma=foreign_keys(1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1) // the pool that migrates has one connection
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// schema is the definition of everything of ours, by name.
+func schema(t *testing.T, db *sql.DB) map[string]string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), `SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE name LIKE 'identity%'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	found := map[string]string{}
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			t.Fatal(err)
+		}
+		found[name] = text
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func at(t *testing.T, db *sql.DB, want int64) {
+	t.Helper()
+	if got, err := Version(t.Context(), db); err != nil || got != want {
+		t.Fatalf("the version is %d, it should be %d (%v)", got, want, err)
+	}
+}
+
+// TestLadder goes up, down step by step to nothing, and up again.
+func TestLadder(t *testing.T) {
+	db := open(t)
+	at(t, db, 0)
+	if found := schema(t, db); len(found) != 0 {
+		t.Fatalf("Version made %v", found)
+	}
+	if err := Down(t.Context(), db); err != nil {
+		t.Fatalf("Down of nothing: %v", err)
+	}
+	for range 2 {
+		if err := Up(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at(t, db, Latest())
+	first := schema(t, db)
+	for v := Latest(); v > 0; v-- {
+		at(t, db, v)
+		before := len(schema(t, db))
+		if err := Down(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+		if after := len(schema(t, db)); after >= before {
+			t.Errorf("Down from %d left %d of %d definitions", v, after, before)
+		}
+	}
+	at(t, db, 0)
+	left := schema(t, db)
+	delete(left, Table)
+	if len(left) != 0 {
+		t.Errorf("Down to nothing left %v", left)
+	}
+	if err := Up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if again := schema(t, db); !maps.Equal(first, again) {
+		t.Errorf("up again is %v, it was %v", again, first)
+	}
+}
+
+func TestNewer(t *testing.T) {
+	db := open(t)
+	if err := Up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	const later = `INSERT INTO identity_schema_version (version_id, is_applied) VALUES ($1, 1)`
+	if _, err := db.ExecContext(t.Context(), later, Latest()+1); err != nil {
+		t.Fatal(err)
+	}
+	before := schema(t, db)
+	if err := Up(t.Context(), db); !errors.Is(err, ErrNewer) {
+		t.Errorf("Up: %v", err)
+	}
+	if err := Down(t.Context(), db); !errors.Is(err, ErrNewer) {
+		t.Errorf("Down: %v", err)
+	}
+	at(t, db, Latest()+1)
+	if !maps.Equal(before, schema(t, db)) {
+		t.Error("a newer schema was changed")
+	}
+}
+
+// TestTables: every table compares types strictly, and nothing is named
+// outside our prefix.
+func TestTables(t *testing.T) {
+	db := open(t)
+	if err := Up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	tables := 0
+	for name, text := range schema(t, db) {
+		if name == Table || !strings.HasPrefix(text, "CREATE TABLE") {
+			continue
+		}
+		tables++
+		if tail := text[strings.LastIndex(text, ")"):]; !strings.Contains(tail, "STRICT") {
+			t.Errorf("%s is not STRICT", name)
+		}
+		if strings.Contains(strings.ToUpper(text), "COLLATE") {
+			t.Errorf("%s compares other than byte by byte", name)
+		}
+	}
+	if tables != 11 {
+		t.Errorf("there are %d tables, there should be 11", tables)
+	}
+	var other int
+	const outside = `SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'identity\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`
+	if err := db.QueryRowContext(t.Context(), outside).Scan(&other); err != nil || other != 0 {
+		t.Errorf("%d things are named outside the prefix (%v)", other, err)
+	}
+}
+
+// TestFiles: the numbers have no gaps, and every file goes both ways.
+func TestFiles(t *testing.T) {
+	names, err := fs.Glob(FS, "sqlite/*.sql")
+	if err != nil || int64(len(names)) != Latest() {
+		t.Fatalf("there are %d files and the latest is %d (%v)", len(names), Latest(), err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, way := range []string{"-- +goose Up\n", "-- +goose Down\n"} {
+			if strings.Count(string(text), way) != 1 {
+				t.Errorf("%s has not one %q", name, way)
+			}
+		}
+	}
+}
