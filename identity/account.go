@@ -1,0 +1,346 @@
+package identity
+
+import (
+	"context"
+	"iter"
+	"reflect"
+	"time"
+
+	"github.com/claviger-go/claviger/policy"
+)
+
+// Account is who acts: a user or a service account, in one org.
+type Account struct {
+	ID          AccountID
+	Org         OrgID
+	Kind        AccountKind
+	Name        string            // service account: its name; user: the e-mail address, folded
+	DisplayName string            // free text, at most 255 bytes
+	Description string            // free text, at most 1,024 bytes
+	Labels      map[string]string // at most 32, keys and values at most 128 bytes
+	External    ExternalID        // who this is for the host's login
+	State       AccountState
+	ValidUntil  time.Time // the account ends here; zero means never
+	MinRevision uint64    // tokens and sessions issued before this revision are dead
+	Meta
+}
+
+// AccountKind tells people from programs. The zero value is no kind.
+type AccountKind string
+
+// The kinds of account.
+const (
+	User           AccountKind = "user"
+	ServiceAccount AccountKind = "service-account"
+)
+
+// AccountState is the life of an account. The zero value is no state, and refuses.
+type AccountState string
+
+// The states of an account: invited, then active and inactive in turn, then
+// archived, then deleted. Archived and deleted are final, and keep the name.
+const (
+	AccountInvited  AccountState = "invited"
+	AccountActive   AccountState = "active"
+	AccountInactive AccountState = "inactive"
+	AccountArchived AccountState = "archived"
+	AccountDeleted  AccountState = "deleted"
+)
+
+// ExternalID is how an outside identity provider knows an account: its issuer
+// and its subject there. Both are set, or neither. It is unique in an org.
+type ExternalID struct {
+	Issuer  string // at most 255 bytes
+	Subject string // at most 255 bytes
+}
+
+// IsZero reports whether there is no external id.
+func (e ExternalID) IsZero() bool { return e == ExternalID{} }
+
+func (k AccountKind) policyKind() policy.Kind {
+	if k == User {
+		return policy.User
+	}
+	return policy.ServiceAccount
+}
+
+// Handle is the account's computed address, name@org-slug.domain: for people
+// to read, never a login key. It is empty when the host has no AccountDomain.
+func (a *Authority) Handle(account Account, org Org) string {
+	if a.cfg.AccountDomain == "" || account.Kind != ServiceAccount || account.Org != org.ID {
+		return ""
+	}
+	return account.Name + "@" + org.Slug + "." + a.cfg.AccountDomain
+}
+
+// AccountPatch changes what describes an account; nil fields stay. None of it
+// gives or takes rights, but e-mail and external id are how the host's login
+// finds the account.
+type AccountPatch struct {
+	Email       *string // users only
+	DisplayName *string
+	Description *string
+	Labels      *map[string]string
+	External    *ExternalID
+}
+
+// AccountFilter selects accounts; empty fields select all.
+type AccountFilter struct {
+	Kind       AccountKind
+	State      AccountState
+	NamePrefix string // byte-exact
+	External   ExternalID
+}
+
+// Account returns one account.
+func (o *OrgAdmin) Account(ctx context.Context, id AccountID) (Account, error) {
+	return findRow(ctx, &o.Admin, "Account", o.org, id, Txn.Accounts)
+}
+
+// Accounts returns a page of the org's accounts, in the order of their ids.
+func (o *OrgAdmin) Accounts(ctx context.Context, f AccountFilter, page Page) (List[Account], error) {
+	q := Query{Where: where(
+		Cond{Field: FieldKind, Value: string(f.Kind)},
+		Cond{Field: FieldState, Value: string(f.State)},
+		Cond{Field: FieldName, Prefix: true, Value: f.NamePrefix},
+		Cond{Field: FieldExternalIssuer, Value: f.External.Issuer},
+		Cond{Field: FieldExternalSubject, Value: f.External.Subject},
+	)}
+	return listRows(ctx, &o.Admin, "Accounts", nounAccount, o.org, q, page, Txn.Accounts, func(a Account) AccountID { return a.ID })
+}
+
+// AllAccounts iterates over the org's accounts.
+func (o *OrgAdmin) AllAccounts(ctx context.Context, f AccountFilter) iter.Seq2[Account, error] {
+	return every(func(page Page) (List[Account], error) { return o.Accounts(ctx, f, page) })
+}
+
+// insertAccount writes a new account, and joins it to the default groups.
+func (c *change) insertAccount(a Account) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	if err := c.mayMint(); err != nil {
+		return err
+	}
+	if err := c.freeExternal(a.Org, a.ID, a.External); err != nil {
+		return err
+	}
+	v, err := c.view(a.Org)
+	if err != nil {
+		return err
+	}
+	groups, system := v.org.Settings.DefaultServiceAccountGroups, GroupServiceAccounts
+	if a.Kind == User {
+		groups, system = v.org.Settings.DefaultUserGroups, GroupUsers
+	}
+	if err := c.carries(a.Org, string(system)); err != nil {
+		return err
+	}
+	if err := c.tx.Accounts().Insert(c.ctx, a); err != nil {
+		return err
+	}
+	d, err := c.draft(a.Org)
+	if err != nil {
+		return err
+	}
+	d.putAccount(a)
+	if err := c.record(a.Org, nounAccount, string(a.ID), "create", nil, a); err != nil {
+		return err
+	}
+	for _, group := range groups {
+		if err := c.addMember(a.Org, group, SubjectID(a.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a Account) check() error {
+	if err := checkText(nounAccount, "DisplayName", a.DisplayName, maxDisplayName); err != nil {
+		return err
+	}
+	if err := checkText(nounAccount, "Description", a.Description, maxText); err != nil {
+		return err
+	}
+	if err := checkLabels(a.Labels); err != nil {
+		return err
+	}
+	return a.External.check()
+}
+
+// freeExternal refuses an external id that another account of the org has.
+func (c *change) freeExternal(org OrgID, self AccountID, e ExternalID) error {
+	if e.IsZero() {
+		return nil // many have none
+	}
+	row, found, err := one(c, c.tx.Accounts(), org, Cond{Field: FieldExternalIssuer, Value: e.Issuer}, Cond{Field: FieldExternalSubject, Value: e.Subject})
+	if err != nil {
+		return err
+	}
+	if found && row.ID != self {
+		return conflict(nounAccount, e.Subject, "External", "is that of "+string(row.ID))
+	}
+	return nil
+}
+
+// mayMint refuses service accounts that make accounts or credentials.
+func (c *change) mayMint() error {
+	if !c.who.system && c.who.principal.kind == ServiceAccount && !c.a.cfg.ServiceAccountsMayMint {
+		return &Error{Kind: ErrDenied, Entity: nounAccount, Err: errText("service accounts may not make accounts or credentials")}
+	}
+	return nil
+}
+
+// UpdateAccount changes what describes an account. Through As it needs that the
+// actor holds every right that the account has.
+func (o *OrgAdmin) UpdateAccount(ctx context.Context, id AccountID, patch AccountPatch) (Account, error) {
+	return only(o.editAccount(ctx, "UpdateAccount", id, func(c *change, a *Account) error {
+		if patch.Email != nil {
+			if err := c.setEmail(a, *patch.Email); err != nil {
+				return err
+			}
+		}
+		if patch.DisplayName != nil {
+			a.DisplayName = *patch.DisplayName
+		}
+		if patch.Description != nil {
+			a.Description = *patch.Description
+		}
+		if patch.Labels != nil {
+			a.Labels = *patch.Labels
+			if len(a.Labels) == 0 {
+				a.Labels = nil // as it is read back
+			}
+		}
+		if patch.External != nil && *patch.External != a.External {
+			a.External = *patch.External
+			if err := c.freeExternal(a.Org, a.ID, a.External); err != nil {
+				return err
+			}
+		}
+		if patch.Email != nil || patch.Labels != nil || patch.External != nil {
+			if err := c.controls(*a); err != nil {
+				return err
+			}
+		}
+		return a.check()
+	}))
+}
+
+// ActivateAccount makes an invited or inactive account active. What it issued
+// before stays dead.
+func (o *OrgAdmin) ActivateAccount(ctx context.Context, id AccountID) (changed bool, err error) {
+	return whether(o.editAccount(ctx, "ActivateAccount", id, func(c *change, a *Account) error {
+		if a.State == AccountArchived {
+			return &Error{Kind: ErrDisabled, Entity: nounAccount, ID: string(id), Err: errText("an archived account stays archived")}
+		}
+		if a.State == AccountActive {
+			return nil
+		}
+		a.State = AccountActive
+		return c.controls(*a)
+	}))
+}
+
+// ExtendAccount sets the end of an account's validity; the zero time, for
+// users only, removes it.
+func (o *OrgAdmin) ExtendAccount(ctx context.Context, id AccountID, until time.Time) (Account, error) {
+	return only(o.editAccount(ctx, "ExtendAccount", id, func(c *change, a *Account) error {
+		if a.Kind == ServiceAccount || !until.IsZero() {
+			if err := c.checkUntil(a.Org, nounAccount, until); err != nil {
+				return err
+			}
+		}
+		a.ValidUntil = until.UTC().Truncate(time.Microsecond)
+		return c.controls(*a)
+	}))
+}
+
+// DeactivateAccount stops an account: from the moment this returns, nothing
+// that it holds is accepted by this process. It reports whether it changed
+// anything: an inactive account stays as it is. Nobody deactivates itself.
+func (o *OrgAdmin) DeactivateAccount(ctx context.Context, id AccountID) (changed bool, err error) {
+	return whether(o.editAccount(ctx, "DeactivateAccount", id, func(c *change, a *Account) error {
+		return c.endAccount(a, AccountInactive)
+	}))
+}
+
+// ArchiveAccount stops an account for ever and keeps its name.
+func (o *OrgAdmin) ArchiveAccount(ctx context.Context, id AccountID) (changed bool, err error) {
+	return whether(o.editAccount(ctx, "ArchiveAccount", id, func(c *change, a *Account) error {
+		return c.endAccount(a, AccountArchived)
+	}))
+}
+
+// DeleteAccount stops an account for ever. Its row stays, for the audit and so
+// that neither id nor name is given again; its memberships and bindings give
+// nothing.
+func (o *OrgAdmin) DeleteAccount(ctx context.Context, id AccountID) (changed bool, err error) {
+	return whether(o.editAccount(ctx, "DeleteAccount", id, func(c *change, a *Account) error {
+		return c.endAccount(a, AccountDeleted)
+	}))
+}
+
+// SignOutAccount ends every token and session of the account that was issued
+// before now.
+func (o *OrgAdmin) SignOutAccount(ctx context.Context, id AccountID) (Account, error) {
+	return only(o.editAccount(ctx, "SignOutAccount", id, func(c *change, a *Account) error {
+		a.MinRevision = c.revision()
+		return c.contains(*a)
+	}))
+}
+
+// endAccount moves an account to a state in which it can do nothing.
+func (c *change) endAccount(a *Account, to AccountState) error {
+	if !c.who.system && c.who.principal.account == a.ID {
+		return &Error{Kind: ErrDenied, Entity: nounAccount, ID: string(a.ID), Err: errText("nobody ends its own account")}
+	}
+	if a.State == to || a.State == AccountArchived && to == AccountInactive {
+		return nil
+	}
+	a.State, a.MinRevision = to, c.revision()
+	return c.contains(*a)
+}
+
+// editAccount applies one edit to an account. An edit that changes nothing
+// writes nothing.
+func (o *OrgAdmin) editAccount(ctx context.Context, op string, id AccountID, edit func(*change, *Account) error) (out Account, changed bool, err error) {
+	if !id.valid() {
+		return out, false, wrap(op, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(id)), Field: "ID"})
+	}
+	err = o.write(ctx, op, o.org, func(c *change) error {
+		changed = false
+		before, err := c.liveAccount(o.org, id)
+		if err != nil {
+			return err
+		}
+		out = before
+		if err := edit(c, &out); err != nil {
+			return err
+		}
+		if reflect.DeepEqual(before, out) {
+			return nil
+		}
+		out.Meta = c.updated(out.Meta)
+		if err := c.tx.Accounts().Update(c.ctx, out); err != nil {
+			return err
+		}
+		d, err := c.draft(o.org)
+		if err != nil {
+			return err
+		}
+		d.putAccount(out)
+		changed = true
+		return c.record(o.org, nounAccount, string(id), verbOf(op), before, out)
+	})
+	return out, changed && err == nil, err
+}
+
+// liveAccount finds an account that was not deleted.
+func (c *change) liveAccount(org OrgID, id AccountID) (Account, error) {
+	a, err := c.tx.Accounts().Find(c.ctx, org, id)
+	if err == nil && a.State == AccountDeleted {
+		err = notFound(nounAccount, string(id))
+	}
+	return a, err
+}

@@ -1,0 +1,247 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/claviger-go/claviger/policy"
+)
+
+// actor is who makes a management call: a principal, or the host itself.
+type actor struct {
+	system    bool
+	reason    string
+	principal *principal
+}
+
+func (w actor) name() string {
+	if w.system {
+		return "system"
+	}
+	return string(w.principal.account)
+}
+
+// foreign reports whether an org is none of the actor's business: it is not its
+// own, and it does not operate the instance. Such an org is not even looked for,
+// so that one that is there and one that is not cannot be told apart.
+func (w actor) foreign(org OrgID) bool {
+	return !w.system && org != w.principal.org && w.principal.org != w.principal.a.SystemOrg()
+}
+
+// is reports whether the actor is an account.
+func (w actor) is(account AccountID) bool { return !w.system && w.principal.account == account }
+
+func (w actor) credential() string {
+	if w.system {
+		return ""
+	}
+	return string(w.principal.credential)
+}
+
+// Admin makes management calls for one actor. The zero value is not usable;
+// it comes from [Authority.System], [Authority.As], or a [Tx].
+type Admin struct {
+	a   *Authority
+	who actor
+	tx  *Tx // set inside Write
+}
+
+// OrgAdmin makes management calls in one org.
+type OrgAdmin struct {
+	Admin
+	org OrgID
+}
+
+// System acts as the host itself, with full authority. The reason goes into
+// the audit; an empty one makes every call fail.
+func (a *Authority) System(reason string) *Admin {
+	return &Admin{a: a, who: actor{system: true, reason: reason}}
+}
+
+// As acts as a principal: every call is checked against its rights at that moment.
+func (a *Authority) As(p Principal) *Admin {
+	return &Admin{a: a, who: actor{principal: p.p}}
+}
+
+// In selects the org that the calls concern.
+func (s *Admin) In(org OrgID) *OrgAdmin { return &OrgAdmin{Admin: *s, org: org} }
+
+// scoped are the calls that are checked at the scope of a binding, not at Root;
+// they call permit themselves.
+func scoped(op string) bool {
+	switch op {
+	case "CreateBinding", "EnsureBinding", "DeleteBinding":
+		return true
+	}
+	return false
+}
+
+// write runs one management call through the door, or inside the transaction
+// of a Write.
+func (s *Admin) write(ctx context.Context, op string, org OrgID, fn func(*change) error) error {
+	if err := s.checkActor(); err != nil {
+		return wrap(op, err)
+	}
+	if required()[op] == "" {
+		return &Error{Kind: ErrDenied, Op: op, Err: errText("the call names no permission")}
+	}
+	if s.tx != nil {
+		return wrap(op, s.tx.step(ctx, s.who, op, org, fn))
+	}
+	err := s.a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
+		next, err := s.a.perform(ctx, tx, cand, s.who, op, org, fn)
+		return next.complete(), err
+	})
+	return wrap(op, err)
+}
+
+// complete closes the change under way: the next one gets a number of its own.
+func (c candidate) complete() candidate {
+	if c.items > 0 {
+		c.revision, c.items = c.revision+1, 0
+	}
+	return c
+}
+
+// perform is one management call inside a transaction.
+func (a *Authority) perform(ctx context.Context, tx WriteTxn, cand candidate, who actor, op string, org OrgID, fn func(*change) error) (candidate, error) {
+	c := a.newChange(ctx, tx, cand, who, op, org)
+	if !scoped(op) {
+		if err := c.permit(policy.Root); err != nil {
+			return cand, err
+		}
+	}
+	if err := fn(c); err != nil {
+		return cand, err
+	}
+	next, err := c.finish()
+	if err != nil {
+		return cand, err
+	}
+	return next, nil
+}
+
+func (s *Admin) checkActor() error {
+	switch {
+	case s.who.system && strings.TrimSpace(s.who.reason) == "":
+		return invalid("actor", "reason", "System needs a reason")
+	case s.who.system:
+		return checkText("actor", "reason", s.who.reason, maxText)
+	case s.who.principal == nil || s.who.principal.a != s.a:
+		return &Error{Kind: ErrUnauthenticated, Entity: "actor", Err: errText("the principal is zero or of another authority")}
+	}
+	return nil
+}
+
+// read runs a management call that only reads: in the transaction of a Write,
+// or in a read transaction of its own after a check against what is published.
+func (s *Admin) read(ctx context.Context, op string, org OrgID, fn func(ctx context.Context, tx Txn) error) error {
+	if err := s.checkActor(); err != nil {
+		return wrap(op, err)
+	}
+	permission := required()[op]
+	if permission == "" {
+		return &Error{Kind: ErrDenied, Op: op, Err: errText("the call names no permission")}
+	}
+	if s.tx != nil {
+		return wrap(op, s.tx.look(ctx, s.who, op, org, fn))
+	}
+	if err := s.a.answers(ctx, s.a.clock.Now()); err != nil {
+		return wrap(op, err)
+	}
+	if err := s.permitRead(ctx, op, org, permission); err != nil {
+		return wrap(op, err)
+	}
+	return wrap(op, s.a.store.Read(ctx, func(tx Txn) error { return fn(ctx, tx) }))
+}
+
+func (s *Admin) permitRead(ctx context.Context, op string, org OrgID, permission string) error {
+	if s.who.foreign(org) {
+		return notFound(nounOrg, string(org))
+	}
+	target, err := s.a.viewOf(ctx, org)
+	if err != nil {
+		return err
+	}
+	if s.who.system {
+		if target.org.State == OrgDeleted && !outlives(op) {
+			return notFound("org", string(org))
+		}
+		return nil
+	}
+	home, err := s.a.viewOf(ctx, s.who.principal.org)
+	if err != nil {
+		return err
+	}
+	return s.a.permitted(home, s.a.instance.Load(), s.who.principal, target, permission, policy.Root, s.a.clock.Now())
+}
+
+// outlives are the calls that the host may still make on a deleted org: its log
+// is kept.
+func outlives(op string) bool { return op == "Events" }
+
+// permitted is the check of a management call: the same decision as Authorize
+// takes, with a foreign org answering as an absent one does.
+func (a *Authority) permitted(home *view, inst *instance, p *principal, target *view, permission string, path policy.Path, now int64) error {
+	name, err := policy.ParsePermission(permission)
+	if err != nil {
+		return err
+	}
+	d := a.judge(home, inst, p, target.org.ID, target.org.State, name, path, now)
+	if d.Allowed {
+		return nil
+	}
+	if target.org.ID != p.org && (d.Reason == policy.ReasonOtherOrg || d.Reason == policy.ReasonOrgDeleted) {
+		return notFound("org", string(target.org.ID))
+	}
+	return refusal(d.Reason, permission)
+}
+
+// reasonKind is the kind of error that a refusal is.
+func reasonKind(r policy.Reason) error {
+	switch r {
+	case policy.ReasonUnauthenticated, policy.ReasonUnknownAccount:
+		return ErrUnauthenticated
+	case policy.ReasonOrgSuspended, policy.ReasonOrgDeleted, policy.ReasonAccountInactive, policy.ReasonCredentialInactive:
+		return ErrDisabled
+	case policy.ReasonAccountExpired, policy.ReasonCredentialExpired, policy.ReasonTokenExpired:
+		return ErrExpired
+	case policy.ReasonTokenRevoked:
+		return ErrRevoked
+	case policy.ReasonStale:
+		return ErrStale
+	case policy.ReasonUnavailable:
+		return ErrStorage
+	}
+	return ErrDenied
+}
+
+// do runs a closure through the door. A caller waits for its turn no longer
+// than MaxWrite.
+func (a *Authority) do(ctx context.Context, fn func(WriteTxn, candidate) (candidate, error)) error {
+	return a.enter(ctx, a.door.Do, fn)
+}
+
+func (a *Authority) enter(ctx context.Context, door func(context.Context, func(WriteTxn, candidate) (candidate, error)) error, fn func(WriteTxn, candidate) (candidate, error)) error {
+	if ctx.Value(nestedKey{a}) != nil {
+		return &Error{Kind: ErrNested, Err: errText("inside Write, calls are made on its Tx")}
+	}
+	if err := a.attached(); err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, a.cfg.MaxWrite)
+	defer cancel()
+	ran := false
+	err := door(wait, func(tx WriteTxn, cand candidate) (candidate, error) {
+		ran = true
+		return fn(tx, cand)
+	})
+	if err != nil && !ran && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Kind: ErrBusy, Err: errText("no turn to write within MaxWrite")}
+	}
+	return err
+}
+
+// nestedKey marks the context inside a Write of one Authority.
+type nestedKey struct{ a *Authority }

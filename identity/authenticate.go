@@ -1,0 +1,362 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/claviger-go/claviger/policy"
+	"github.com/claviger-go/claviger/token"
+)
+
+// Authenticate verifies an access token that this instance issued and returns
+// who it speaks for. Every failure matches ErrUnauthenticated; what else it
+// matches (ErrExpired, ErrRevoked, ErrDisabled) is for the operator, not for
+// the caller. A failure to find out (ErrStale, ErrStorage) does not match it.
+func (a *Authority) Authenticate(ctx context.Context, raw string) (Principal, error) {
+	p, err := a.authenticate(ctx, raw)
+	if err != nil {
+		return Principal{}, wrap("Authenticate", err)
+	}
+	return p, nil
+}
+
+func (a *Authority) authenticate(ctx context.Context, raw string) (Principal, error) {
+	now := a.clock.Now()
+	if err := a.answers(ctx, now); err != nil {
+		return Principal{}, err
+	}
+	inst := a.instance.Load()
+	claims, err := a.verifier.Verify(inst.ring.keys, raw, time.UnixMicro(now))
+	if err != nil {
+		return Principal{}, refuse(tokenKind(err), err)
+	}
+	if claims.Incarnation != inst.row.Incarnation {
+		return Principal{}, refuse(ErrRevoked, errText("the token is of another incarnation"))
+	}
+	if claims.Path != "" || len(claims.Permissions) > 0 || claims.Actor != nil {
+		return Principal{}, refuse(nil, errText("the token has limits that this release does not know"))
+	}
+	if claims.Revision > a.revision.Load() {
+		if err := a.refresh(ctx, func() bool { return claims.Revision <= a.revision.Load() }); err != nil {
+			return Principal{}, err
+		}
+		if claims.Revision > a.revision.Load() {
+			a.log.Error("a token is newer than the database: it was rolled back", "token", claims.Revision, "database", a.revision.Load())
+			return Principal{}, refuse(ErrRevoked, errText("the token is newer than the database"))
+		}
+	}
+	if claims.Credential == "" || claims.ClientID != claims.Subject {
+		return Principal{}, refuse(nil, errText("the token does not say what it was issued for"))
+	}
+	p := principal{ // claims share the memory of the whole token: what stays is copied
+		org: OrgID(strings.Clone(claims.Org)), account: AccountID(strings.Clone(claims.Subject)),
+		credential: CredentialID(strings.Clone(claims.Credential)), tokenID: strings.Clone(claims.ID),
+		issued: claims.Revision, expires: time.Unix(claims.Expiry, 0).UnixMicro(),
+	}
+	return a.admit(ctx, p, now)
+}
+
+// answers fails when this process must not answer at all.
+func (a *Authority) answers(ctx context.Context, now int64) error {
+	if err := a.attached(); err != nil {
+		return err
+	}
+	if !a.fresh(ctx, now) {
+		return &Error{Kind: ErrStale}
+	}
+	return nil
+}
+
+// attached fails when there is no database behind this process any more.
+func (a *Authority) attached() error {
+	if a.lost.Load() || a.closed.Load() {
+		return &Error{Kind: ErrStorage, Entity: "database", Err: errText("is closed, or not the file that was opened")}
+	}
+	return nil
+}
+
+// admit completes a principal whose proof has been verified: every way in ends
+// here.
+func (a *Authority) admit(ctx context.Context, p principal, now int64) (Principal, error) {
+	v, err := a.viewOf(ctx, p.org)
+	if errors.Is(err, ErrNotFound) {
+		return Principal{}, refuse(nil, err)
+	}
+	if err != nil {
+		return Principal{}, err
+	}
+	p.a, p.cell = a, a.cell(p.org)
+	if !p.locate(v) {
+		return Principal{}, refuse(nil, errText("the account or the credential is gone"))
+	}
+	p.kind = v.accounts.At(p.accountSlot).kind
+	if dead := v.live(a.instance.Load(), &p, now); dead != policy.ReasonUnspecified {
+		return Principal{}, refuse(reasonKind(dead), errText(dead.String()))
+	}
+	return Principal{&p}, nil
+}
+
+// refuse is a failed authentication; the kind says more to the operator.
+func refuse(kind, cause error) error {
+	if kind == nil || kind == ErrUnauthenticated {
+		return &Error{Kind: ErrUnauthenticated, Err: cause}
+	}
+	return &Error{Kind: ErrUnauthenticated, Err: &Error{Kind: kind, Entity: "proof", Err: cause}}
+}
+
+func tokenKind(err error) error {
+	if errors.Is(err, token.ErrExpired) {
+		return ErrExpired
+	}
+	return ErrUnauthenticated
+}
+
+// Login is a login that the host has made itself.
+type Login struct {
+	Method   string    // how, e.g. "password+totp"; for the audit
+	AuthTime time.Time // when; required
+	NotAfter time.Time // when the session ends; required
+	// Revision is zero at the login itself. The host keeps [Principal.Revision]
+	// of that first call in its session and gives it here at every later one, so
+	// that "sign out everywhere" reaches the session.
+	Revision uint64
+}
+
+// Vouch returns the principal of an account that the host has logged in by its
+// own means. It writes nothing. It fails like Authenticate, with ErrRevoked
+// when the account was signed out since Login.Revision.
+func (o *OrgAdmin) Vouch(ctx context.Context, account AccountID, login Login) (Principal, error) {
+	p, err := o.vouch(ctx, account, login)
+	if err != nil {
+		return Principal{}, wrap("Vouch", err)
+	}
+	return p, nil
+}
+
+func (o *OrgAdmin) vouch(ctx context.Context, account AccountID, login Login) (Principal, error) {
+	if !o.who.system {
+		return Principal{}, &Error{Kind: ErrDenied, Entity: nounAccount, Err: errText("only System vouches")}
+	}
+	if err := o.checkActor(); err != nil {
+		return Principal{}, err
+	}
+	if !account.valid() {
+		return Principal{}, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"}
+	}
+	if login.AuthTime.IsZero() || login.NotAfter.IsZero() {
+		return Principal{}, invalid("login", "AuthTime", "AuthTime and NotAfter are required")
+	}
+	if login.NotAfter.Year() > 9999 {
+		return Principal{}, invalid("login", "NotAfter", "is past the year 9999")
+	}
+	now := o.a.clock.Now()
+	if login.NotAfter.UnixMicro() <= now { // zero microseconds would read as never
+		return Principal{}, refuse(ErrExpired, errText("the session is over"))
+	}
+	if err := o.a.answers(ctx, now); err != nil {
+		return Principal{}, err
+	}
+	if login.AuthTime.After(time.UnixMicro(now).Add(o.a.cfg.Skew)) {
+		return Principal{}, invalid("login", "AuthTime", "is in the future")
+	}
+	issued := login.Revision
+	if current := o.a.revision.Load(); issued == 0 {
+		issued = current
+	} else if issued > current {
+		return Principal{}, refuse(ErrRevoked, errText("the session is newer than the database"))
+	}
+	return o.a.admit(ctx, principal{
+		org: o.org, account: account, method: login.Method, authTime: login.AuthTime.UnixMicro(),
+		issued: issued, expires: login.NotAfter.UnixMicro(),
+	}, now)
+}
+
+// AccessToken is what a workload gets for its proof.
+type AccessToken struct {
+	Token     token.Secret // a JWT; prints as [redacted]
+	IssuedAt  time.Time    // by the Authority's clock, in whole seconds like ExpiresAt
+	ExpiresAt time.Time
+	Account   AccountID
+}
+
+// ExchangeAssertion verifies a signed assertion (RFC 7523 section 3) and issues
+// an access token for the account that signed it. "kid" is the id of the
+// credential, "iss" and "sub" are the id of the account, "aud" is the issuer,
+// "jti" is used once: using it up and issuing are one transaction. It fails
+// like Authenticate.
+func (a *Authority) ExchangeAssertion(ctx context.Context, assertion string) (AccessToken, error) {
+	t, err := a.exchange(ctx, assertion)
+	if err != nil {
+		return AccessToken{}, wrap("ExchangeAssertion", err)
+	}
+	return t, nil
+}
+
+func (a *Authority) exchange(ctx context.Context, raw string) (AccessToken, error) {
+	now := a.clock.Now()
+	if err := a.answers(ctx, now); err != nil {
+		return AccessToken{}, err
+	}
+	revision := a.revision.Load()
+	var credential Credential
+	var failed error
+	proof, err := token.AssertionPolicy{
+		Audience: a.cfg.Issuer, Endpoint: a.cfg.InsecureAcceptEndpointAudience, Skew: a.cfg.Skew,
+	}.Verify(raw, func(kid string) (token.PublicKey, error) {
+		credential, failed = a.credentialByID(ctx, CredentialID(kid))
+		if failed != nil {
+			return token.PublicKey{}, failed
+		}
+		return a.publicKey(credential)
+	}, time.UnixMicro(now))
+	switch {
+	case failed != nil && !errors.Is(failed, ErrNotFound):
+		return AccessToken{}, failed
+	case err != nil:
+		return AccessToken{}, refuse(tokenKind(err), err)
+	case proof.Subject != string(credential.Account):
+		return AccessToken{}, refuse(nil, errText("the credential is of another account"))
+	}
+	p, err := a.admit(ctx, principal{org: credential.Org, account: credential.Account, credential: credential.ID, issued: revision}, now)
+	if err != nil {
+		return AccessToken{}, err
+	}
+	return a.issue(ctx, p.p, proof, now)
+}
+
+// publicKey reads the key of a credential. Looking at a key for weaknesses costs
+// more than checking a signature with it, so a key that was found good is
+// remembered; one that cannot be used is not even read.
+func (a *Authority) publicKey(c Credential) (token.PublicKey, error) {
+	if c.Type != PublicKey || c.State != CredentialActive && c.State != CredentialRetiring {
+		return token.PublicKey{}, notFound(nounCredential, string(c.ID))
+	}
+	if key, ok := a.keys.Load(c.Thumbprint); ok {
+		return key.(token.PublicKey), nil
+	}
+	key, err := token.PublicKeyFromDER(c.PublicKey)
+	if err != nil {
+		return key, err
+	}
+	if key.Thumbprint() != c.Thumbprint {
+		return token.PublicKey{}, &Error{Kind: ErrStorage, Entity: nounCredential, ID: string(c.ID), Err: errText("the key is not that of its thumbprint")}
+	}
+	if a.remembered.Add(1) > maxRemembered {
+		a.keys.Clear()
+		a.remembered.Store(0)
+	}
+	a.keys.Store(c.Thumbprint, key)
+	return key, nil
+}
+
+// maxRemembered bounds the public keys kept in memory; about 1 KiB each.
+const maxRemembered = 4096
+
+// credentialByID finds a credential across orgs: its id is unique in the instance.
+func (a *Authority) credentialByID(ctx context.Context, id CredentialID) (Credential, error) {
+	if !id.valid() {
+		return Credential{}, notFound(nounCredential, string(id))
+	}
+	var row Credential
+	err := a.store.Read(ctx, func(tx Txn) error {
+		rows, err := tx.Credentials().Page(ctx, Query{Everywhere: true, Where: []Cond{{Field: FieldID, Value: string(id)}}, Limit: 2})
+		if err == nil && len(rows) != 1 {
+			err = notFound(nounCredential, string(id))
+		}
+		if err == nil {
+			row = rows[0]
+		}
+		return err
+	})
+	return row, err
+}
+
+// issue signs a token and then uses the assertion up, in the transaction that
+// asks once more whether everything is alive. A token that was signed in vain
+// is forgotten: nobody has seen it.
+func (a *Authority) issue(ctx context.Context, p *principal, proof token.Assertion, now int64) (AccessToken, error) {
+	ring, err := a.currentRing(ctx)
+	if err != nil {
+		return AccessToken{}, err
+	}
+	id, err := newULID(time.UnixMicro(now), a.cfg.Random)
+	if err != nil {
+		return AccessToken{}, err
+	}
+	inst := a.instance.Load()
+	issued := time.UnixMicro(now).Unix()
+	expires := issued + int64(a.cfg.TokenLife/time.Second)
+	v, err := a.viewOf(ctx, p.org)
+	if err != nil {
+		return AccessToken{}, err
+	}
+	if expires = min(expires, v.ends(p)); expires <= issued {
+		return AccessToken{}, refuse(ErrExpired, errText("less than a second is left"))
+	}
+	if ring.signer == nil {
+		return AccessToken{}, &Error{Kind: ErrKey, Entity: nounSigningKey, Err: errText("no key is current")}
+	}
+	text, err := ring.signer.Sign(ctx, token.Claims{
+		Issuer: a.cfg.Issuer, Subject: string(p.account), Audience: []string{a.cfg.Audience}, Expiry: expires, IssuedAt: issued, NotBefore: issued,
+		ID: id, ClientID: string(p.account), Org: string(p.org), Credential: string(p.credential), Incarnation: inst.row.Incarnation, Revision: p.issued,
+	})
+	if err != nil {
+		return AccessToken{}, &Error{Kind: ErrKey, Entity: nounSigningKey, Err: err}
+	}
+	if err := a.useUp(ctx, p, proof); err != nil {
+		return AccessToken{}, err
+	}
+	return AccessToken{Token: token.NewSecret(text), IssuedAt: time.Unix(issued, 0).UTC(), ExpiresAt: time.Unix(expires, 0).UTC(), Account: p.account}, nil
+}
+
+// useUp records the assertion's id. Nonces pass the door without event or
+// revision.
+func (a *Authority) useUp(ctx context.Context, p *principal, proof token.Assertion) error {
+	return a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
+		ctx := context.WithoutCancel(ctx)
+		now := a.clock.Now()
+		v, err := a.viewIn(ctx, tx, cand, p.org)
+		if err != nil {
+			return cand, err
+		}
+		q := p.moved(v)
+		if q == nil {
+			return cand, refuse(nil, errText("the account or the credential is gone"))
+		}
+		if dead := v.live(cand.instance, q, now); dead != policy.ReasonUnspecified {
+			return cand, refuse(reasonKind(dead), errText(dead.String()))
+		}
+		if !time.UnixMicro(now).Before(proof.Expiry.Add(a.cfg.Skew)) {
+			return cand, refuse(ErrExpired, errText("the assertion ended while it waited"))
+		}
+		nonce := sha256.Sum256([]byte(proof.ID))
+		fresh, err := tx.Nonces().Use(ctx, string(p.credential), hex.EncodeToString(nonce[:]), proof.Expiry.Add(a.cfg.Skew+time.Second))
+		if err != nil {
+			return cand, err
+		}
+		if !fresh {
+			return cand, refuse(ErrRevoked, errText("the assertion was used before"))
+		}
+		if last := a.swept.Load(); now-last > time.Minute.Microseconds() && a.swept.CompareAndSwap(last, now) {
+			_, err = tx.Nonces().Sweep(ctx, time.UnixMicro(now).Add(-a.cfg.Skew))
+		}
+		return cand, err
+	})
+}
+
+// JWKS is the public key set that verifies access tokens (RFC 7517 section 5),
+// to be cached no longer than [JWKSMaxAge].
+func (a *Authority) JWKS(ctx context.Context) ([]byte, error) {
+	if err := a.attached(); err != nil {
+		return nil, wrap("JWKS", err)
+	}
+	ring, err := a.currentRing(ctx)
+	if err != nil {
+		return nil, wrap("JWKS", err)
+	}
+	return append([]byte(nil), ring.jwks...), nil
+}

@@ -1,0 +1,271 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/claviger-go/claviger/identity/internal/clock"
+	"github.com/claviger-go/claviger/identity/internal/commit"
+	"github.com/claviger-go/claviger/policy"
+	"github.com/claviger-go/claviger/token"
+)
+
+// Authority is the one object that a host keeps. It is safe for concurrent
+// use. Authenticate and Authorize take no lock and read no database, but for
+// the first use of an org.
+type Authority struct {
+	cfg       Config
+	store     Store
+	log       *slog.Logger
+	sealer    *token.Sealer
+	verifier  *token.Verifier
+	catalog   *policy.Catalog
+	codeRoles *policy.Roles
+	clock     *clock.Clock
+	door      *commit.Door[WriteTxn, candidate]
+
+	revision  atomic.Uint64            // the newest change that is published
+	foreign   atomic.Uint64            // what others wrote up to here is published
+	instance  atomic.Pointer[instance] // never nil after New
+	cells     sync.Map                 // OrgID → *cell
+	lines     atomic.Uint64            // numbers views and their lines
+	contact   atomic.Int64             // when this process last knew that it was up to date, by the clock
+	behind    alarm                    // others have written, and it is not applied yet
+	doubt     alarm                    // a commit failed in a way that may have taken
+	gaveUp    atomic.Int64             // when a refresh last failed, by the clock; 0 after one that did not
+	trouble   atomic.Bool              // the last poll failed
+	lost      atomic.Bool              // the file was replaced or removed under us, or cannot be read
+	closed    atomic.Bool
+	turnAgain atomic.Int64 // after a failure to turn the key ring: not before, by the clock
+	swept     atomic.Int64 // when nonces were last swept, by the clock
+
+	keys       sync.Map     // thumbprint → token.PublicKey
+	remembered atomic.Int64 // how many, about
+
+	publishing sync.Mutex    // between the door and refreshes
+	refreshing chan struct{} // held by the one refresh under way
+	stop       chan struct{}
+	stopped    sync.WaitGroup
+	closing    sync.Once
+	closeErr   error
+}
+
+// cell is the place of one org: what is published of it, if it is loaded.
+type cell struct {
+	view    atomic.Pointer[view]
+	loading sync.Mutex
+}
+
+// New opens the identity data in a store: it creates what a new database
+// needs, unseals the keys and checks the configuration against what is stored.
+//
+// It fails with ErrInvalid for a bad Config, with ErrKey when the sealing key
+// is missing or not the one of this database, and with ErrConflict when a code
+// role takes the name of a stored one. After a failure the store is still the
+// caller's to close; after success [Authority.Close] closes it.
+func New(ctx context.Context, store Store, cfg Config) (*Authority, error) {
+	a, err := open(ctx, store, cfg)
+	return a, wrap("New", err)
+}
+
+func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
+	if store == nil {
+		return nil, invalid("config", "store", "is required")
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
+	var err error
+	if a.catalog, a.codeRoles, err = cfg.compileCatalog(); err != nil {
+		return nil, err
+	}
+	a.verifier, err = token.NewVerifier(token.VerifierConfig{Issuer: cfg.Issuer, Audience: cfg.Audience, Skew: cfg.Skew, MaxLife: time.Hour})
+	if err != nil {
+		return nil, &Error{Kind: ErrInvalid, Entity: "config", Err: err}
+	}
+	used, err := isUsed(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	if a.sealer, err = cfg.Seal.Open(!used); err != nil {
+		return nil, &Error{Kind: ErrKey, Entity: "config", Field: "Seal", Err: err}
+	}
+	a.clock = clock.New(clock.Config{Now: cfg.Now, Jump: a.clockJumped})
+	if err := a.start(ctx, used); err != nil {
+		_ = a.clock.Close() // always nil
+		if a.door != nil {
+			err = errors.Join(err, a.door.Close())
+		}
+		return nil, err
+	}
+	return a, nil
+}
+
+func isUsed(ctx context.Context, store Store) (bool, error) {
+	used := true
+	err := store.Read(ctx, func(tx Txn) error {
+		_, err := tx.Instance().Load(ctx)
+		if errors.Is(err, ErrNotFound) {
+			used, err = false, nil
+		}
+		return err
+	})
+	return used, err
+}
+
+func (a *Authority) start(ctx context.Context, used bool) (err error) {
+	a.door, err = commit.New(commit.Config[WriteTxn, candidate]{Begin: a.begin, Publish: a.publish, Doubt: a.inDoubt})
+	if err != nil {
+		return err
+	}
+	if !used {
+		if err := a.bootstrap(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := a.store.Changed(ctx); err != nil { // the polls start from here
+		return err
+	}
+	a.touch()
+	err = a.store.Read(ctx, func(tx Txn) error {
+		revision, err := tx.Changes().Revision(ctx)
+		if err != nil {
+			return err
+		}
+		inst, err := a.loadInstance(ctx, tx)
+		if err != nil {
+			return err
+		}
+		a.publish(candidate{revision: revision, instance: inst})
+		return a.checkRoleNames(ctx, tx)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := a.currentRing(ctx); err != nil {
+		return err
+	}
+	a.stopped.Add(1)
+	go a.poll()
+	return nil
+}
+
+// checkRoleNames refuses code roles whose names are taken by stored ones.
+func (a *Authority) checkRoleNames(ctx context.Context, tx Txn) error {
+	for _, r := range a.cfg.Roles {
+		rows, err := tx.Roles().Page(ctx, Query{Everywhere: true, Where: []Cond{{Field: FieldName, Value: r.Name}}, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 {
+			return conflict(nounRole, r.Name, "Roles", "the stored role "+string(rows[0].ID)+" of org "+string(rows[0].Org)+" has this name")
+		}
+	}
+	return nil
+}
+
+// Close ends the background work, waits for writes under way and closes the
+// store. Calls after it fail. It may be called twice.
+func (a *Authority) Close() error {
+	a.closing.Do(func() {
+		a.closed.Store(true)
+		close(a.stop)
+		a.stopped.Wait()
+		a.closeErr = wrap("Close", errors.Join(a.door.Close(), a.store.Close()))
+		a.closeErr = errors.Join(a.closeErr, a.clock.Close())
+	})
+	return a.closeErr
+}
+
+func (a *Authority) clockJumped(from, to time.Time) {
+	a.log.Warn("the clock jumped", "from", from, "to", to)
+}
+
+// Revision is the newest change that this process answers from.
+func (a *Authority) Revision() uint64 { return a.revision.Load() }
+
+// SystemOrg is the id of the system org.
+func (a *Authority) SystemOrg() OrgID { return a.instance.Load().row.SystemOrg }
+
+func (a *Authority) cell(id OrgID) *cell {
+	if c, ok := a.cells.Load(id); ok {
+		return c.(*cell)
+	}
+	c, _ := a.cells.LoadOrStore(id, &cell{})
+	return c.(*cell)
+}
+
+func (a *Authority) cellOf(id OrgID) (*cell, bool) {
+	c, ok := a.cells.Load(id)
+	if !ok {
+		return nil, false
+	}
+	return c.(*cell), true
+}
+
+// viewOf returns the published view of an org, loading it on first use. An
+// unknown id leaves nothing behind.
+func (a *Authority) viewOf(ctx context.Context, id OrgID) (*view, error) {
+	if c, ok := a.cellOf(id); ok {
+		if v := c.view.Load(); v != nil {
+			return v, nil
+		}
+	}
+	if !id.valid() {
+		return nil, notFound(nounOrg, string(id))
+	}
+	c := a.cell(id)
+	c.loading.Lock() // one reader of the database for all that wait
+	defer c.loading.Unlock()
+	for {
+		if v := c.view.Load(); v != nil {
+			return v, nil
+		}
+		var v *view
+		err := a.store.Read(ctx, func(tx Txn) (err error) {
+			v, err = a.loadView(ctx, tx, id)
+			return err
+		})
+		if err != nil {
+			if errors.Is(err, ErrNotFound) {
+				a.forget(id, c)
+			}
+			return nil, err
+		}
+		if a.offer(c, v) {
+			return c.view.Load(), nil
+		}
+	}
+}
+
+// forget drops a cell that nothing was published in.
+func (a *Authority) forget(id OrgID, c *cell) {
+	a.publishing.Lock()
+	defer a.publishing.Unlock()
+	if c.view.Load() == nil {
+		a.cells.CompareAndDelete(id, c)
+	}
+}
+
+// offer publishes a view that was read outside the door, unless a write has
+// published a newer one. It reports false when what others wrote since was
+// applied to the orgs that were loaded then, which this one was not.
+func (a *Authority) offer(c *cell, v *view) bool {
+	a.publishing.Lock()
+	defer a.publishing.Unlock()
+	if c.view.Load() != nil {
+		return true
+	}
+	if a.foreign.Load() > v.revision {
+		return false
+	}
+	v.number = a.lines.Add(1)
+	c.view.Store(v)
+	return true
+}

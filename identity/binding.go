@@ -1,0 +1,321 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/claviger-go/claviger/policy"
+)
+
+// Binding gives a role to a subject at a scope, or denies it there.
+type Binding struct {
+	ID        BindingID
+	Org       OrgID
+	Subject   SubjectID
+	Role      RoleRef
+	Scope     policy.Path // covers this path and everything under it
+	Effect    policy.Effect
+	Start     time.Time // zero means always
+	End       time.Time // zero means for ever; the end itself is outside
+	Reach     Reach     // the orgs a binding of the system org covers
+	Reason    string    // free text, at most 1,024 bytes
+	Immutable bool      // cannot be deleted through As
+	Meta
+}
+
+// Reach says which orgs a binding covers. The zero value is the binding's own
+// org; only bindings of the system org may carry another.
+type Reach string
+
+// ReachAll covers every org. The reach of one org is its id.
+const ReachAll Reach = "*"
+
+// ReachOrg covers one org.
+func ReachOrg(org OrgID) Reach { return Reach(org) }
+
+// BindingSpec is what a binding is made of.
+type BindingSpec struct {
+	Subject SubjectID   // required, but where the subject is being made
+	Role    string      // the id or the name of a role; required
+	Scope   policy.Path // required; policy.Root is the whole org
+	Deny    bool        // denies the role instead of giving it
+	Start   time.Time   // zero means always
+	End     time.Time   // zero means for ever; after Start
+	// Reach makes a binding of the system org cover one other org, or all.
+	// Through As it needs identity:instance.
+	Reach     Reach
+	Reason    string // free text, at most 1,024 bytes
+	Immutable bool   // cannot be made or deleted through As
+}
+
+// BindingResult is a binding that was made or found.
+type BindingResult struct {
+	Binding
+	Created bool // false: it was there, and nothing was changed
+}
+
+// BindingFilter selects bindings; empty fields select all.
+type BindingFilter struct {
+	Subject SubjectID
+	Role    RoleRef
+	Scope   policy.Path // exactly this one
+}
+
+func (b Binding) compile() policy.Binding {
+	return policy.Binding{
+		ID: string(b.ID), Subject: ruleID(b.Subject), Role: string(b.Role), Scope: b.Scope, Effect: b.Effect,
+		Start: micros(b.Start), End: micros(b.End), Reach: string(b.Reach),
+	}
+}
+
+// CreateBinding binds a role to a subject. Through As it is checked at the
+// scope of the binding, and fails with ErrEscalation when the role gives, there
+// or below, what the actor does not hold.
+func (o *OrgAdmin) CreateBinding(ctx context.Context, spec BindingSpec) (BindingResult, error) {
+	return o.makeBinding(ctx, "CreateBinding", spec)
+}
+
+// EnsureBinding binds a role to a subject unless a binding of the same subject,
+// role, scope, effect and reach exists; then it returns that one and changes
+// nothing, whatever its dates.
+func (o *OrgAdmin) EnsureBinding(ctx context.Context, spec BindingSpec) (BindingResult, error) {
+	return o.makeBinding(ctx, "EnsureBinding", spec)
+}
+
+// GrantOwner binds the owner role at Root to an active user. It is for the host
+// only.
+func (o *OrgAdmin) GrantOwner(ctx context.Context, user AccountID) (BindingResult, error) {
+	if !o.who.system {
+		return BindingResult{}, &Error{Kind: ErrDenied, Op: "GrantOwner", Entity: nounBinding, Err: errText("only System grants ownership")}
+	}
+	if !user.valid() || !strings.HasPrefix(string(user), "us_") {
+		return BindingResult{}, wrap("GrantOwner", invalid(nounAccount, "ID", "%q is no user", clip(string(user))))
+	}
+	return o.makeBinding(ctx, "GrantOwner", BindingSpec{Subject: SubjectID(user), Role: string(RoleOwner), Scope: policy.Root, Reason: o.who.reason})
+}
+
+func (o *OrgAdmin) makeBinding(ctx context.Context, op string, spec BindingSpec) (out BindingResult, err error) {
+	err = o.write(ctx, op, o.org, func(c *change) error {
+		if scoped(op) {
+			if spec.Scope.IsZero() {
+				return invalid(nounBinding, "Scope", "is required; policy.Root is the whole org")
+			}
+			if err := c.permit(spec.Scope); err != nil {
+				return err
+			}
+		}
+		out = BindingResult{}
+		if op != "CreateBinding" {
+			found, exists, err := c.sameBinding(o.org, spec)
+			if err != nil {
+				return err
+			}
+			if exists {
+				c.differs(nounBinding, string(found.ID), found.Start.Equal(spec.Start) && found.End.Equal(spec.End))
+				out.Binding = found
+				return nil
+			}
+		}
+		if op == "GrantOwner" {
+			a, err := c.liveAccount(o.org, AccountID(spec.Subject))
+			if err == nil && a.State != AccountActive {
+				err = &Error{Kind: ErrDisabled, Entity: nounAccount, ID: string(a.ID), Err: errText("is " + string(a.State))}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		out.Binding, err = c.createBinding(o.org, spec)
+		out.Created = err == nil
+		return err
+	})
+	return out, err
+}
+
+func effectOf(spec BindingSpec) policy.Effect {
+	if spec.Deny {
+		return policy.Deny
+	}
+	return policy.Allow
+}
+
+// sameBinding finds a binding that says the same, its dates apart.
+func (c *change) sameBinding(org OrgID, spec BindingSpec) (Binding, bool, error) {
+	if err := c.liveSubject(org, spec.Subject); err != nil {
+		return Binding{}, false, err
+	}
+	ref, _, err := c.role(org, spec.Role)
+	if err != nil {
+		return Binding{}, false, roleOfBinding(spec.Role, err)
+	}
+	rows, err := c.tx.Bindings().Page(c.ctx, Query{Org: org, Limit: 1000, Where: where(
+		Cond{Field: FieldSubject, Value: string(spec.Subject)},
+		Cond{Field: FieldRole, Value: string(ref)},
+		Cond{Field: FieldScope, Value: spec.Scope.String()},
+	)})
+	i := slices.IndexFunc(rows, func(b Binding) bool { return b.Effect == effectOf(spec) && b.Reach == spec.Reach })
+	if err != nil || i < 0 {
+		return Binding{}, false, err
+	}
+	return rows[i], true, nil
+}
+
+func roleOfBinding(name string, err error) error {
+	kind := ErrInvalid
+	if errors.Is(err, ErrNotFound) {
+		kind = ErrNotFound
+	}
+	return &Error{Kind: kind, Entity: nounBinding, ID: clip(name), Field: "Role", Err: causeOf(err)}
+}
+
+func (c *change) createBinding(org OrgID, spec BindingSpec) (Binding, error) {
+	if spec.Scope.IsZero() {
+		return Binding{}, invalid(nounBinding, "Scope", "is required; policy.Root is the whole org")
+	}
+	if err := c.liveSubject(org, spec.Subject); err != nil {
+		return Binding{}, err
+	}
+	ref, row, err := c.role(org, spec.Role)
+	if err != nil {
+		return Binding{}, roleOfBinding(spec.Role, err)
+	}
+	if err := checkResourceType(row, spec.Scope); err != nil {
+		return Binding{}, err
+	}
+	if !spec.End.IsZero() && (!spec.End.After(spec.Start) || !spec.End.After(c.at)) {
+		return Binding{}, invalid(nounBinding, "End", "is not after Start and now")
+	}
+	if err := checkText(nounBinding, "Reason", spec.Reason, maxText); err != nil {
+		return Binding{}, err
+	}
+	if err := c.checkReach(org, spec); err != nil {
+		return Binding{}, err
+	}
+	if spec.Immutable && !c.who.system {
+		return Binding{}, &Error{Kind: ErrDenied, Entity: nounBinding, Field: "Immutable", Err: errText("only System makes what only System can delete")}
+	}
+	b := Binding{
+		Org: org, Subject: spec.Subject, Role: ref, Scope: spec.Scope, Effect: effectOf(spec), Start: instant(spec.Start), End: instant(spec.End),
+		Reach: spec.Reach, Reason: spec.Reason, Immutable: spec.Immutable, Meta: c.created(),
+	}
+	if b.ID, err = changeID[Binding](c, "bi_"); err != nil {
+		return Binding{}, err
+	}
+	if err := c.mayBind(b); err != nil {
+		return Binding{}, err
+	}
+	if err := c.tx.Bindings().Insert(c.ctx, b); err != nil {
+		return Binding{}, err
+	}
+	d, err := c.draft(org)
+	if err != nil {
+		return Binding{}, err
+	}
+	if err := d.putBinding(b); err != nil {
+		return Binding{}, &Error{Kind: ErrInvalid, Entity: nounBinding, Err: err}
+	}
+	return b, c.record(org, nounBinding, string(b.ID), "create", nil, b)
+}
+
+// instant is a time as it is stored: UTC, in microseconds.
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// checkResourceType refuses a scope at which a role may not be bound.
+func checkResourceType(r Role, scope policy.Path) error {
+	if len(r.ResourceTypes) == 0 {
+		return nil
+	}
+	segments := strings.Split(scope.String(), "/")
+	if !scope.IsRoot() && slices.Contains(r.ResourceTypes, segments[len(segments)-2]) {
+		return nil
+	}
+	return invalid(nounBinding, "Scope", "the role %s is for %s only", r.Name, strings.Join(r.ResourceTypes, ", "))
+}
+
+// checkReach refuses reach outside the system org and towards no org; keepReach
+// refuses it for groups that accounts join by themselves.
+func (c *change) checkReach(org OrgID, spec BindingSpec) error {
+	if spec.Reach == "" {
+		return nil
+	}
+	v, err := c.view(org)
+	if err != nil {
+		return err
+	}
+	if !v.org.IsSystem() {
+		return invalid(nounBinding, "Reach", "only bindings of the system org have one")
+	}
+	if spec.Reach != ReachAll {
+		if !OrgID(spec.Reach).valid() {
+			return invalid(nounBinding, "Reach", "%q is neither an org id nor %q", clip(string(spec.Reach)), string(ReachAll))
+		}
+		if _, err := c.tx.Orgs().Find(c.ctx, OrgID(spec.Reach), OrgID(spec.Reach)); err != nil {
+			return err
+		}
+	}
+	return c.permitName(PermInstance, policy.Root)
+}
+
+// Binding returns one binding.
+func (o *OrgAdmin) Binding(ctx context.Context, id BindingID) (Binding, error) {
+	return findRow(ctx, &o.Admin, "Binding", o.org, id, Txn.Bindings)
+}
+
+// Bindings returns a page of the org's bindings.
+func (o *OrgAdmin) Bindings(ctx context.Context, f BindingFilter, page Page) (List[Binding], error) {
+	q := Query{Where: where(
+		Cond{Field: FieldSubject, Value: string(f.Subject)},
+		Cond{Field: FieldRole, Value: string(f.Role)},
+		Cond{Field: FieldScope, Value: f.Scope.String()},
+	)}
+	return listRows(ctx, &o.Admin, "Bindings", nounBinding, o.org, q, page, Txn.Bindings, func(b Binding) BindingID { return b.ID })
+}
+
+// AllBindings iterates over the org's bindings.
+func (o *OrgAdmin) AllBindings(ctx context.Context, f BindingFilter) iter.Seq2[Binding, error] {
+	return every(func(page Page) (List[Binding], error) { return o.Bindings(ctx, f, page) })
+}
+
+// DeleteBinding removes a binding. Through As it is checked at the scope of the
+// binding; deleting a deny needs the rights that it denied.
+func (o *OrgAdmin) DeleteBinding(ctx context.Context, id BindingID) error {
+	if !id.valid() {
+		return wrap("DeleteBinding", &Error{Kind: ErrInvalid, Entity: nounBinding, ID: clip(string(id)), Field: "ID"})
+	}
+	return o.write(ctx, "DeleteBinding", o.org, func(c *change) error {
+		before, err := c.tx.Bindings().Find(c.ctx, o.org, id)
+		if err != nil {
+			if denied := c.permit(policy.Root); denied != nil {
+				return denied // whether an id exists is not for everybody to learn
+			}
+			return err
+		}
+		if err := c.permit(before.Scope); err != nil {
+			return err
+		}
+		if before.Immutable && !c.who.system {
+			return &Error{Kind: ErrDenied, Entity: nounBinding, ID: string(id), Err: errText("is immutable")}
+		}
+		if err := c.mayUnbind(before); err != nil {
+			return err
+		}
+		if err := c.tx.Bindings().Delete(c.ctx, o.org, id); err != nil {
+			return err
+		}
+		d, err := c.draft(o.org)
+		if err != nil {
+			return err
+		}
+		d.editRules().RemoveBinding(string(id))
+		return c.record(o.org, nounBinding, string(id), "delete", before, nil)
+	})
+}

@@ -1,0 +1,270 @@
+package identity_test
+
+import (
+	"context"
+	"iter"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/claviger-go/claviger/identity"
+	"github.com/claviger-go/claviger/policy"
+)
+
+// call is one management method, called so that it succeeds on fresh targets.
+type call struct {
+	inSystem bool // checked in the system org
+	reads    bool // writes nothing
+	hostOnly bool // refused to every principal
+	run      func(ctx context.Context, s *identity.Admin, x targets) error
+}
+
+// targets are what the calls work on: one org, and one thing of each kind.
+type targets struct {
+	Org        identity.OrgID
+	Slug       string
+	User       identity.AccountID // without rights
+	Idle       identity.AccountID // inactive
+	Group      identity.GroupID   // empty and unbound
+	Full       identity.GroupID   // has User as its only member
+	Role       identity.RoleID    // without permissions, unbound
+	Archived   identity.RoleID
+	Bound      identity.RoleID // without permissions
+	Binding    identity.BindingID
+	Credential identity.CredentialID // of User
+	Disabled   identity.CredentialID // of User
+	Key        []byte                // a PEM that is registered nowhere
+}
+
+// targets makes an org with its targets, in one transaction.
+func (w *world) targets(slug string) targets {
+	w.t.Helper()
+	x := targets{Slug: slug}
+	_, first := newKey(w.t)
+	_, second := newKey(w.t)
+	_, x.Key = newKey(w.t)
+	err := w.id.Write(w.ctx, func(ctx context.Context, tx *identity.Tx) error {
+		sys := tx.System("targets")
+		x.Org = must(sys.CreateOrg(ctx, identity.OrgSpec{Slug: slug}))(w.t).ID
+		in := sys.In(x.Org)
+		x.User = must(in.CreateUser(ctx, identity.UserSpec{Email: "user@example.com"}))(w.t).ID
+		x.Idle = must(in.CreateServiceAccount(ctx, identity.ServiceAccountSpec{Name: "idle", Inactive: true}))(w.t).ID
+		x.Group = must(in.CreateGroup(ctx, identity.GroupSpec{Name: "empty"}))(w.t).ID
+		x.Full = must(in.CreateGroup(ctx, identity.GroupSpec{Name: "full"}))(w.t).ID
+		must(in.AddMember(ctx, x.Full, identity.SubjectID(x.User)))(w.t)
+		x.Role = must(in.CreateRole(ctx, identity.RoleSpec{Name: "role"}))(w.t).ID
+		x.Archived = must(in.CreateRole(ctx, identity.RoleSpec{Name: "archived"}))(w.t).ID
+		must(in.ArchiveRole(ctx, x.Archived))(w.t)
+		x.Bound = must(in.CreateRole(ctx, identity.RoleSpec{Name: "bound"}))(w.t).ID
+		x.Binding = must(in.CreateBinding(ctx, identity.BindingSpec{Subject: identity.SubjectID(x.User), Role: "bound", Scope: policy.Root}))(w.t).ID
+		x.Credential = must(in.AddPublicKey(ctx, x.User, identity.PublicKeySpec{UnprovenPublicKey: first}))(w.t).ID
+		x.Disabled = must(in.AddPublicKey(ctx, x.User, identity.PublicKeySpec{UnprovenPublicKey: second}))(w.t).ID
+		must(in.DisableCredential(ctx, x.Disabled))(w.t)
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return x
+}
+
+func last[A any](_ A, err error) error { return err }
+
+func drain[T any](seq iter.Seq2[T, error]) error {
+	for _, err := range seq {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// in makes the call of a method of OrgAdmin.
+func in(f func(context.Context, *identity.OrgAdmin, targets) error) func(context.Context, *identity.Admin, targets) error {
+	return func(ctx context.Context, s *identity.Admin, x targets) error { return f(ctx, s.In(x.Org), x) }
+}
+
+// calls has every management method. A new one turns TestPermissionTable red
+// until it is here.
+func calls() map[string]call {
+	type (
+		C = context.Context
+		A = *identity.Admin
+		O = *identity.OrgAdmin
+	)
+	name := "other"
+	later := func() time.Time { return time.Date(2030, 6, 1, 0, 0, 0, 0, time.UTC) }
+	return map[string]call{
+		"CreateOrg": {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.CreateOrg(c, identity.OrgSpec{Slug: "created"})) }},
+		"EnsureOrg": {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.EnsureOrg(c, identity.OrgSpec{Slug: "ensured"})) }},
+		"Org":       {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.Org(c, x.Org)) }},
+		"OrgBySlug": {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.OrgBySlug(c, x.Slug)) }},
+		"Orgs": {inSystem: true, reads: true, run: func(c C, s A, _ targets) error {
+			return last(s.Orgs(c, identity.OrgFilter{}, identity.Page{}))
+		}},
+		"AllOrgs": {inSystem: true, reads: true, run: func(c C, s A, _ targets) error { return drain(s.AllOrgs(c, identity.OrgFilter{})) }},
+		"UpdateOrg": {inSystem: true, run: func(c C, s A, x targets) error {
+			return last(s.UpdateOrg(c, x.Org, identity.OrgPatch{DisplayName: &name}))
+		}},
+		"SuspendOrg": {inSystem: true, run: func(c C, s A, x targets) error { return last(s.SuspendOrg(c, x.Org)) }},
+		"ResumeOrg": {inSystem: true, run: func(c C, s A, x targets) error {
+			if err := last(s.SuspendOrg(c, x.Org)); err != nil { // of the same permission
+				return err
+			}
+			return last(s.ResumeOrg(c, x.Org))
+		}},
+		"DeleteOrg":  {inSystem: true, run: func(c C, s A, x targets) error { return last(s.DeleteOrg(c, x.Org)) }},
+		"SignOutOrg": {inSystem: true, run: func(c C, s A, x targets) error { return last(s.SignOutOrg(c, x.Org)) }},
+
+		"CreateUser": {run: in(func(c C, o O, _ targets) error {
+			return last(o.CreateUser(c, identity.UserSpec{Email: "created@example.com"}))
+		})},
+		"EnsureUser": {run: in(func(c C, o O, _ targets) error {
+			return last(o.EnsureUser(c, identity.UserSpec{Email: "ensured@example.com"}))
+		})},
+		"CreateServiceAccount": {run: in(func(c C, o O, x targets) error {
+			return last(o.CreateServiceAccount(c, identity.ServiceAccountSpec{Name: "created", UnprovenPublicKey: x.Key}))
+		})},
+		"EnsureServiceAccount": {run: in(func(c C, o O, x targets) error {
+			return last(o.EnsureServiceAccount(c, identity.ServiceAccountSpec{Name: "ensured", Roles: []string{string(x.Role)}}))
+		})},
+		"Account": {reads: true, run: in(func(c C, o O, x targets) error { return last(o.Account(c, x.User)) })},
+		"Accounts": {reads: true, run: in(func(c C, o O, _ targets) error {
+			return last(o.Accounts(c, identity.AccountFilter{}, identity.Page{}))
+		})},
+		"AllAccounts": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllAccounts(c, identity.AccountFilter{})) })},
+		"UpdateAccount": {run: in(func(c C, o O, x targets) error {
+			return last(o.UpdateAccount(c, x.User, identity.AccountPatch{DisplayName: &name, Labels: &map[string]string{"a": "b"}}))
+		})},
+		"ActivateAccount":   {run: in(func(c C, o O, x targets) error { return last(o.ActivateAccount(c, x.Idle)) })},
+		"ExtendAccount":     {run: in(func(c C, o O, x targets) error { return last(o.ExtendAccount(c, x.User, later())) })},
+		"DeactivateAccount": {run: in(func(c C, o O, x targets) error { return last(o.DeactivateAccount(c, x.User)) })},
+		"SignOutAccount":    {run: in(func(c C, o O, x targets) error { return last(o.SignOutAccount(c, x.User)) })},
+		"ArchiveAccount":    {run: in(func(c C, o O, x targets) error { return last(o.ArchiveAccount(c, x.User)) })},
+		"DeleteAccount":     {run: in(func(c C, o O, x targets) error { return last(o.DeleteAccount(c, x.User)) })},
+
+		"CreateGroup": {run: in(func(c C, o O, _ targets) error { return last(o.CreateGroup(c, identity.GroupSpec{Name: "created"})) })},
+		"EnsureGroup": {run: in(func(c C, o O, _ targets) error { return last(o.EnsureGroup(c, identity.GroupSpec{Name: "ensured"})) })},
+		"Group":       {reads: true, run: in(func(c C, o O, x targets) error { return last(o.Group(c, x.Group)) })},
+		"Groups": {reads: true, run: in(func(c C, o O, _ targets) error {
+			return last(o.Groups(c, identity.GroupFilter{}, identity.Page{}))
+		})},
+		"AllGroups":  {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllGroups(c, identity.GroupFilter{})) })},
+		"Members":    {reads: true, run: in(func(c C, o O, x targets) error { return last(o.Members(c, x.Full, identity.Page{})) })},
+		"AllMembers": {reads: true, run: in(func(c C, o O, x targets) error { return drain(o.AllMembers(c, x.Full)) })},
+		"UpdateGroup": {run: in(func(c C, o O, x targets) error {
+			return last(o.UpdateGroup(c, x.Group, identity.GroupPatch{Name: &name}))
+		})},
+		"DeleteGroup": {run: in(func(c C, o O, x targets) error { return o.DeleteGroup(c, x.Group) })},
+		"AddMember": {run: in(func(c C, o O, x targets) error {
+			return last(o.AddMember(c, x.Group, identity.SubjectID(x.User)))
+		})},
+		"RemoveMember": {run: in(func(c C, o O, x targets) error {
+			return last(o.RemoveMember(c, x.Full, identity.SubjectID(x.User)))
+		})},
+
+		"CreateRole": {run: in(func(c C, o O, x targets) error {
+			return last(o.CreateRole(c, identity.RoleSpec{Name: "created", Permissions: []string{"wallets:*"}, Includes: []string{string(x.Role)}}))
+		})},
+		"EnsureRole": {run: in(func(c C, o O, _ targets) error { return last(o.EnsureRole(c, identity.RoleSpec{Name: "ensured"})) })},
+		"Role":       {reads: true, run: in(func(c C, o O, x targets) error { return last(o.Role(c, x.Role)) })},
+		"Roles": {reads: true, run: in(func(c C, o O, _ targets) error {
+			return last(o.Roles(c, identity.RoleFilter{}, identity.Page{}))
+		})},
+		"AllRoles": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllRoles(c, identity.RoleFilter{})) })},
+		"UpdateRole": {run: in(func(c C, o O, x targets) error {
+			return last(o.UpdateRole(c, x.Role, identity.RolePatch{Permissions: &[]string{"wallets:read"}}))
+		})},
+		"ArchiveRole":   {run: in(func(c C, o O, x targets) error { return last(o.ArchiveRole(c, x.Role)) })},
+		"UnarchiveRole": {run: in(func(c C, o O, x targets) error { return last(o.UnarchiveRole(c, x.Archived)) })},
+		"DeleteRole":    {run: in(func(c C, o O, x targets) error { return o.DeleteRole(c, x.Role) })},
+
+		"CreateBinding": {run: in(func(c C, o O, x targets) error {
+			return last(o.CreateBinding(c, identity.BindingSpec{Subject: identity.SubjectID(x.Group), Role: string(x.Role), Scope: policy.Root}))
+		})},
+		"EnsureBinding": {run: in(func(c C, o O, x targets) error {
+			return last(o.EnsureBinding(c, identity.BindingSpec{Subject: identity.SubjectID(x.User), Role: string(x.Role), Scope: policy.Root}))
+		})},
+		"GrantOwner": {hostOnly: true, run: in(func(c C, o O, x targets) error { return last(o.GrantOwner(c, x.User)) })},
+		"Binding":    {reads: true, run: in(func(c C, o O, x targets) error { return last(o.Binding(c, x.Binding)) })},
+		"Bindings": {reads: true, run: in(func(c C, o O, _ targets) error {
+			return last(o.Bindings(c, identity.BindingFilter{}, identity.Page{}))
+		})},
+		"AllBindings":   {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllBindings(c, identity.BindingFilter{})) })},
+		"DeleteBinding": {run: in(func(c C, o O, x targets) error { return o.DeleteBinding(c, x.Binding) })},
+
+		"AddPublicKey": {run: in(func(c C, o O, x targets) error {
+			return last(o.AddPublicKey(c, x.User, identity.PublicKeySpec{UnprovenPublicKey: x.Key}))
+		})},
+		"Credential": {reads: true, run: in(func(c C, o O, x targets) error { return last(o.Credential(c, x.Credential)) })},
+		"Credentials": {reads: true, run: in(func(c C, o O, _ targets) error {
+			return last(o.Credentials(c, identity.CredentialFilter{}, identity.Page{}))
+		})},
+		"AllCredentials": {reads: true, run: in(func(c C, o O, _ targets) error {
+			return drain(o.AllCredentials(c, identity.CredentialFilter{}))
+		})},
+		"RenameCredential":  {run: in(func(c C, o O, x targets) error { return last(o.RenameCredential(c, x.Credential, name)) })},
+		"EnableCredential":  {run: in(func(c C, o O, x targets) error { return last(o.EnableCredential(c, x.Disabled)) })},
+		"DisableCredential": {run: in(func(c C, o O, x targets) error { return last(o.DisableCredential(c, x.Credential)) })},
+		"RevokeCredential":  {run: in(func(c C, o O, x targets) error { return last(o.RevokeCredential(c, x.Credential)) })},
+
+		"Events":    {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.Events(c, identity.Page{})) })},
+		"AllEvents": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllEvents(c)) })},
+	}
+}
+
+// notCalls are the methods that neither read nor write the database: In
+// selects an org, Vouch is a way in and only for System.
+func notCalls() map[string]bool { return map[string]bool{"In": true, "Vouch": true} }
+
+// TestPermissionTable holds the table of permissions complete: every method of
+// management has a row and a call, every row a method, every permission an
+// entry in the catalog that no other name shadows.
+func TestPermissionTable(t *testing.T) {
+	required, table, skip := identity.RequiredPermissions(), calls(), notCalls()
+	catalog := map[string]bool{}
+	for _, p := range identity.ManagementCatalog() {
+		if !strings.HasPrefix(p.Name, policy.ManagementPrefix) || p.Description == "" {
+			t.Errorf("%q: not under %s, or without a description", p.Name, policy.ManagementPrefix)
+		}
+		catalog[p.Name] = true
+	}
+	methods := map[string]bool{}
+	for _, typ := range []reflect.Type{reflect.TypeFor[*identity.Admin](), reflect.TypeFor[*identity.OrgAdmin]()} {
+		for i := range typ.NumMethod() {
+			methods[typ.Method(i).Name] = true
+		}
+	}
+	for name := range methods {
+		if skip[name] {
+			continue
+		}
+		if required[name] == "" {
+			t.Errorf("%s: say in required which permission it needs", name)
+		}
+		if table[name].run == nil {
+			t.Errorf("%s: say in calls how it is called", name)
+		}
+	}
+	used := map[string]bool{identity.PermInstance: true, identity.PermEscalate: true, identity.PermImpersonate: true, identity.PermContain: true}
+	for name, permission := range required {
+		if !methods[name] {
+			t.Errorf("required has %s, which is no method", name)
+		}
+		if !catalog[permission] {
+			t.Errorf("%s needs %q, which the catalog does not have", name, permission)
+		}
+		used[permission] = true
+	}
+	for name := range catalog {
+		if !used[name] {
+			t.Errorf("no method needs %s", name)
+		}
+	}
+	for name := range table {
+		if !methods[name] {
+			t.Errorf("calls has %s, which is no method", name)
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package identity
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/claviger-go/claviger/policy"
+	"github.com/claviger-go/claviger/token"
+)
+
+// Config is what a host says once, at start. Issuer and Seal are required;
+// every other zero value is a safe default.
+type Config struct {
+	// Issuer is the "iss" of every token and the only audience that assertions
+	// may name (RFC 8414 section 2): an https URL without query or fragment, or
+	// http on a loopback host. It is never derived from a request.
+	Issuer string
+	// Audience is the "aud" of access tokens; empty means the issuer.
+	Audience string
+	// Seal says how the signing keys are sealed at rest.
+	Seal token.Seal
+
+	// Permissions are the host's atomic operations. Names under "identity:" are
+	// taken.
+	Permissions []policy.PermissionSpec
+	// Roles are the roles declared in code, the same in every org.
+	Roles []CodeRole
+
+	// AccountDomain ends the computed handles, name@org-slug.<AccountDomain>.
+	AccountDomain string
+	// TokenLife is how long access tokens live; default 10 minutes, at most 1 hour.
+	TokenLife time.Duration
+	// TokenAlgorithm signs access tokens: token.AlgEdDSA (default) or token.AlgES256.
+	TokenAlgorithm token.Algorithm
+	// KeyPeriod is how long a signing key stays current; default 30 days, at least 1 hour.
+	KeyPeriod time.Duration
+	// Skew is how far clocks may differ; default 30 seconds, at most 2 minutes.
+	Skew time.Duration
+	// DefaultValidity and MaxValidity bound the life of service accounts and
+	// credentials; default 365 and 730 days.
+	DefaultValidity, MaxValidity time.Duration
+	// MaxCredentials is how many live credentials an account may have; default 20.
+	MaxCredentials int
+	// MaxWrite bounds Write, and how long a call waits for its turn to write;
+	// default 10 seconds.
+	MaxWrite time.Duration
+	// MaxStaleness bounds how far a Shared process may be behind; default 1 second.
+	MaxStaleness time.Duration
+
+	// ServiceAccountsMayMint lets service accounts create accounts and credentials
+	// for others, where their roles permit it.
+	ServiceAccountsMayMint bool
+	// InsecureAcceptEndpointAudience is a token endpoint URL that assertions may
+	// name as their audience beside the issuer. Some clients send it; another
+	// server could then replay what it was sent (RFC 7523 section 3).
+	InsecureAcceptEndpointAudience string
+
+	// Logger receives what an operator should know; default discards.
+	Logger *slog.Logger
+	// Now is the clock; nil means the system's. A clock given here is read at every call.
+	Now func() time.Time
+	// Random is the source of keys and ids; nil means crypto/rand.
+	Random io.Reader
+}
+
+// JWKSMaxAge is how long a verifier may cache the key set. A new signing key is
+// published for twice as long before it signs.
+const JWKSMaxAge = 5 * time.Minute
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&c.TokenLife, 10*time.Minute)
+	set(&c.KeyPeriod, 30*24*time.Hour)
+	set(&c.Skew, 30*time.Second)
+	set(&c.MaxValidity, 730*24*time.Hour)
+	set(&c.DefaultValidity, min(365*24*time.Hour, c.MaxValidity))
+	set(&c.MaxWrite, 10*time.Second)
+	set(&c.MaxStaleness, time.Second)
+	if c.Audience == "" {
+		c.Audience = c.Issuer
+	}
+	if c.TokenAlgorithm == "" {
+		c.TokenAlgorithm = token.AlgEdDSA
+	}
+	if c.MaxCredentials == 0 {
+		c.MaxCredentials = 20
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c Config) check() error {
+	bad := func(field, format string, args ...any) error { return invalid("config", field, format, args...) }
+	if err := checkIssuer(c.Issuer); err != "" {
+		return bad("Issuer", "%s", err)
+	}
+	between := []struct {
+		field      string
+		v, lo, top time.Duration
+	}{
+		{"TokenLife", c.TokenLife, time.Second, time.Hour},
+		{"KeyPeriod", c.KeyPeriod, time.Hour, 3650 * 24 * time.Hour},
+		{"Skew", c.Skew, 0, 2 * time.Minute},
+		{"MaxValidity", c.MaxValidity, time.Minute, 3650 * 24 * time.Hour},
+		{"DefaultValidity", c.DefaultValidity, time.Minute, c.MaxValidity},
+		{"MaxWrite", c.MaxWrite, time.Millisecond, time.Hour},
+		{"MaxStaleness", c.MaxStaleness, 10 * time.Millisecond, time.Hour},
+	}
+	for _, b := range between {
+		if b.v < b.lo || b.v > b.top {
+			return bad(b.field, "%s is not between %s and %s", b.v, b.lo, b.top)
+		}
+	}
+	if c.TokenAlgorithm != token.AlgEdDSA && c.TokenAlgorithm != token.AlgES256 {
+		return bad("TokenAlgorithm", "%q cannot sign access tokens", string(c.TokenAlgorithm))
+	}
+	if c.MaxCredentials < 1 {
+		return bad("MaxCredentials", "%d is less than 1", c.MaxCredentials)
+	}
+	if c.AccountDomain != "" && !validDomain(c.AccountDomain) {
+		return bad("AccountDomain", "%q is no domain name", clip(c.AccountDomain))
+	}
+	for _, p := range c.Permissions {
+		for _, name := range append([]string{p.Name}, p.Aliases...) {
+			if strings.HasPrefix(name, managementPrefix) {
+				return bad("Permissions", "%q: names under %q are taken", clip(name), managementPrefix)
+			}
+		}
+	}
+	return nil
+}
+
+// checkIssuer returns what is wrong with an issuer, or "".
+func checkIssuer(issuer string) string {
+	u, err := url.Parse(issuer)
+	switch {
+	case issuer == "":
+		return "is required"
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return "is no URL"
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(issuer, "#"):
+		return "has a query or a fragment"
+	case u.User != nil:
+		return "has user information"
+	case u.Scheme == "https":
+		return ""
+	case u.Scheme == "http" && loopback(u.Hostname()):
+		return ""
+	}
+	return "is neither https nor http on a loopback host"
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func validDomain(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if !validSlug(label) {
+			return false
+		}
+	}
+	return true
+}
+
+// CodeRole is a role declared in code: the same in every org, without rows.
+type CodeRole struct {
+	Name        string // 1 to 128 of [A-Za-z0-9._/-]; bound as "code:" + Name
+	Description string
+	Permissions []string // names and patterns of the host's permissions and of management
+	Exclusions  []string // taken away from this role only
+	Includes    []string // names of other code roles
+}
+
+// Ref is how bindings name the role.
+func (r CodeRole) Ref() RoleRef { return RoleRef(codePrefix + r.Name) }
+
+const codePrefix = "code:"
+
+// compileCatalog builds the permissions and code roles of one binary.
+func (c Config) compileCatalog() (*policy.Catalog, *policy.Roles, error) {
+	specs := append(managementPermissions(), c.Permissions...)
+	catalog, err := policy.NewCatalog(specs...)
+	if err != nil {
+		return nil, nil, &Error{Kind: ErrInvalid, Entity: "config", Field: "Permissions", Err: err}
+	}
+	roles := []policy.Role{{ID: string(RoleOwner), Permissions: []string{"*", managementPrefix + "*"}}}
+	for _, r := range c.Roles {
+		if why := checkRoleName(r.Name); why != "" {
+			return nil, nil, &Error{Kind: ErrInvalid, Entity: "role", ID: clip(r.Name), Field: "Name", Err: errText(why)}
+		}
+		def := policy.Role{ID: string(r.Ref()), Permissions: r.Permissions, Exclusions: r.Exclusions}
+		for _, name := range r.Includes {
+			def.Includes = append(def.Includes, codePrefix+name)
+		}
+		roles = append(roles, def)
+	}
+	compiled, err := policy.NewRoles(catalog, roles)
+	if err != nil {
+		return nil, nil, &Error{Kind: ErrInvalid, Entity: "config", Field: "Roles", Err: err}
+	}
+	return catalog, compiled, nil
+}

@@ -1,0 +1,29 @@
+// Package identity is an embedded identity library: a host program opens it
+// in-process over SQLite and gets orgs, users, service accounts, groups, roles,
+// bindings, public-key credentials, access tokens, and an authorization
+// decision without a network hop.
+//
+// Most hosts need four calls. [New] opens the data in a store that store/sqlite
+// opened. [Authority.System] makes the management calls of the host itself, and
+// [Authority.As] those of a verified caller, checked against its rights.
+// [Authority.Authenticate] turns an access token into a [Principal], and
+// [Authority.Authorize] answers whether that principal may do something, there.
+// Packages identity/httpauth and identity/httpapi put the last two behind
+// net/http.
+//
+//   - What is proven. A workload registers a public key, signs a short assertion
+//     (RFC 7523) with its private key, and gets an access token (RFC 9068) that
+//     anyone can verify offline. People are logged in by the host, which vouches
+//     for them with [OrgAdmin.Vouch].
+//   - What is revoked. Every decision asks again whether the org, the account,
+//     the credential and the token are alive: when a call that disables one of
+//     them returns, the next request in this process is refused. Other services
+//     that verify tokens offline learn of it when the token expires.
+//   - What is done twice. Ensure… makes what is not there and leaves what is.
+//     Calls that move something to a state report whether they changed it.
+//   - What fails. Errors are [*Error]; match their kind with [errors.Is]. A zero
+//     [Principal], a zero Decision and an absent org all refuse.
+//
+// The library never logs people in, sends mail, limits request rates or fetches
+// a URL that somebody else named.
+package identity

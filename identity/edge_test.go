@@ -1,0 +1,103 @@
+package identity_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/claviger-go/claviger/identity"
+	"github.com/claviger-go/claviger/policy"
+)
+
+func TestSec39_Edges(t *testing.T) {
+	type edge struct {
+		name   string
+		reason string
+		set    func(w *world, c caller) (identity.Principal, time.Time) // who, and when it ends
+	}
+	for _, e := range []edge{
+		{"account", "account_expired", func(w *world, c caller) (identity.Principal, time.Time) {
+			end := w.clock.Now().Add(time.Minute)
+			must(w.in(c.org).ExtendAccount(w.ctx, c.sa.ID, end))(t)
+			return c.held, end
+		}},
+		{"credential", "credential_expired", func(w *world, c caller) (identity.Principal, time.Time) {
+			w.clock.advance(credentialLife - 5*time.Minute)
+			token := must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
+			end := c.sa.Key.ValidUntil
+			if !token.ExpiresAt.Equal(end) {
+				t.Errorf("the token ends %s, its credential %s", token.ExpiresAt, end)
+			}
+			return must(w.id.Authenticate(w.ctx, token.Token.Reveal()))(t), end
+		}},
+		{"token", "token_expired", func(w *world, c caller) (identity.Principal, time.Time) {
+			return c.held, w.clock.Now().Add(10 * time.Minute)
+		}},
+		{"session", "token_expired", func(w *world, c caller) (identity.Principal, time.Time) {
+			end := w.clock.Now().Add(time.Minute + time.Microsecond)
+			return must(w.in(c.org).Vouch(w.ctx, c.sa.ID, identity.Login{AuthTime: w.clock.Now(), NotAfter: end}))(t), end
+		}},
+		{"binding", "no_binding", func(w *world, c caller) (identity.Principal, time.Time) {
+			u := w.user(c.org, "u")
+			end := w.clock.Now().Add(time.Minute)
+			w.bind(c.org, identity.BindingSpec{Subject: identity.SubjectID(u), Role: "wallet-reader", Scope: policy.Root, End: end})
+			return w.login(c.org, u), end
+		}},
+	} {
+		t.Run(e.name, func(t *testing.T) {
+			w := open(t)
+			c := w.caller()
+			p, end := e.set(w, c)
+			w.clock.advance(end.Sub(w.clock.Now()) - time.Microsecond)
+			if d := w.may(p, c.org, "wallets:read", policy.Root); !d.Allowed {
+				t.Errorf("a microsecond before: %+v", d)
+			}
+			w.clock.advance(time.Microsecond)
+			if d := w.may(p, c.org, "wallets:read", policy.Root); d.Allowed || d.Reason.String() != e.reason {
+				t.Errorf("at the end: %+v, want %s", d, e.reason)
+			}
+			w.clock.advance(-time.Hour) // what has ended does not live again when the clock is set back
+			if d := w.may(p, c.org, "wallets:read", policy.Root); d.Allowed {
+				t.Errorf("with the clock set back: %+v", d)
+			}
+		})
+	}
+}
+
+func TestStartOfABinding(t *testing.T) {
+	w := open(t)
+	org := w.org("acme")
+	u := w.user(org, "u")
+	w.bind(org, identity.BindingSpec{Subject: identity.SubjectID(u), Role: "wallet-reader", Scope: policy.Root, Start: w.clock.Now().Add(time.Minute)})
+	p := w.login(org, u)
+	w.clock.advance(time.Minute - time.Microsecond)
+	if d := w.may(p, org, "wallets:read", policy.Root); d.Allowed {
+		t.Errorf("before: %+v", d)
+	}
+	w.clock.advance(time.Microsecond)
+	if d := w.may(p, org, "wallets:read", policy.Root); !d.Allowed {
+		t.Errorf("at the start: %+v", d)
+	}
+}
+
+func TestSec40_NeverLonger(t *testing.T) {
+	w := open(t)
+	c := w.caller()
+	got := must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
+	if want := w.clock.Now().Add(10 * time.Minute); !got.ExpiresAt.Equal(want) || got.Account != c.sa.ID {
+		t.Errorf("expires %s, want %s", got.ExpiresAt, want)
+	}
+	must(w.in(c.org).ExtendAccount(w.ctx, c.sa.ID, w.clock.Now().Add(90*time.Second+time.Millisecond)))(t)
+	got = must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
+	if want := w.clock.Now().Add(90 * time.Second); !got.ExpiresAt.Equal(want) {
+		t.Errorf("expires %s, want the second %s in which the account ends", got.ExpiresAt, want)
+	}
+	w.clock.advance(89*time.Second + 500*time.Millisecond)
+	if _, err := w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)); err != nil {
+		t.Errorf("in the last whole second: %v", err)
+	}
+	w.clock.advance(500 * time.Millisecond)
+	if _, err := w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)); !errors.Is(err, identity.ErrExpired) {
+		t.Errorf("with less than a second left: %v", err)
+	}
+}

@@ -1,0 +1,310 @@
+package identity
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/claviger-go/claviger/policy"
+)
+
+// This file is where it is judged whether a call would give somebody a right
+// that the actor does not hold. Every refusal is ErrEscalation; the actor that
+// holds identity:escalate at the place concerned is let through, and System is
+// never asked.
+
+// holds refuses unless the actor surely may do, at a scope and below it and for
+// a whole span of time, everything that a role gives.
+func (c *change) holds(in OrgID, b policy.Binding) error {
+	if c.who.system {
+		return nil
+	}
+	home, err := c.view(c.who.principal.org)
+	if err != nil {
+		return err
+	}
+	return c.holdsAt(home, in, b)
+}
+
+// holdsAt is holds with the rights that the actor has in a given view of its org.
+func (c *change) holdsAt(home *view, in OrgID, b policy.Binding) error {
+	p := c.who.principal
+	account, ok := home.rules.Account(string(p.account))
+	if !ok {
+		return &Error{Kind: ErrDenied, Entity: nounAccount, ID: string(p.account)}
+	}
+	org := in
+	if b.Reach != "" {
+		org = OrgID(b.Reach) // it takes effect there; "*" is held by who reaches every org
+	}
+	missing, covered := c.covers(home, account, in, org, b)
+	if covered || c.mayEscalate(home, account, org, b) {
+		return nil
+	}
+	return &Error{Kind: ErrEscalation, Entity: nounRole, ID: strings.TrimSuffix(b.Role, beside), Err: errText("the actor does not hold " + missing + " at " + b.Scope.String())}
+}
+
+// mayEscalate reports whether the actor may give away what it does not hold,
+// wherever and whenever the binding applies.
+func (c *change) mayEscalate(home *view, account policy.Handle, org OrgID, b policy.Binding) bool {
+	_, ok := home.rules.CoversRole(account, string(org), policy.Role{Permissions: []string{PermEscalate}}, b.Scope, b.Start, b.End, c.now)
+	return ok
+}
+
+// covers asks the actor's own org; the role may be a stored one of another org.
+func (c *change) covers(home *view, account policy.Handle, in, org OrgID, b policy.Binding) (missing string, ok bool) {
+	if _, code := c.a.codeRoles.Lookup(b.Role); code || in == home.org.ID {
+		return home.rules.Covers(account, string(org), b.Role, b.Scope, b.Start, b.End, c.now)
+	}
+	target, err := c.view(in)
+	if err != nil {
+		return b.Role, false
+	}
+	role, known := target.rules.Role(b.Role)
+	if !known || len(role.Includes) > 0 {
+		return b.Role, false // includes are resolved in the org of the role: only an actor of that org can be compared
+	}
+	return home.rules.CoversRole(account, string(org), role, b.Scope, b.Start, b.End, c.now)
+}
+
+// mayBind judges a new binding: giving a role needs the role; denying one needs
+// to be strong enough to narrow its subject.
+func (c *change) mayBind(b Binding) error {
+	if c.who.system {
+		return nil
+	}
+	if b.Effect == policy.Allow {
+		return c.holds(b.Org, b.compile())
+	}
+	return c.containsAll(b.Org, ruleID(b.Subject))
+}
+
+// containsAll is contains for every account that is a subject or in it.
+func (c *change) containsAll(org OrgID, subject string) error {
+	if c.who.system {
+		return nil
+	}
+	v, err := c.view(org)
+	if err != nil {
+		return err
+	}
+	for id := range v.rules.Accounts(subject) {
+		if err := c.contains(Account{ID: AccountID(id), Org: org}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayUnbind judges the removal of a binding: without a deny, somebody may do more.
+func (c *change) mayUnbind(b Binding) error {
+	if b.Effect == policy.Deny {
+		return c.holds(b.Org, b.compile())
+	}
+	return nil
+}
+
+// bindingsAbove are the bindings of a subject and of every group it is in.
+func (v *view) bindingsAbove(subject string) iter.Seq[policy.Binding] {
+	subject = ruleID(SubjectID(subject))
+	return func(yield func(policy.Binding) bool) {
+		for b := range v.rules.BindingsOf(subject) {
+			if !yield(b) {
+				return
+			}
+		}
+		for group := range v.rules.GroupsOf(subject) {
+			for b := range v.rules.BindingsOf(group) {
+				if !yield(b) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// carries judges joining a group: whoever joins gets what the group has been
+// given, directly or through the groups it is in.
+func (c *change) carries(org OrgID, group string) error {
+	return c.eachBinding(org, group, func(b policy.Binding) bool { return b.Effect == policy.Allow })
+}
+
+// burdens judges joining a group from the other side: whoever joins is denied
+// what the group is denied.
+func (c *change) burdens(org OrgID, group GroupID, member SubjectID) error {
+	if c.who.system {
+		return nil
+	}
+	v, err := c.view(org)
+	if err != nil {
+		return err
+	}
+	for b := range v.bindingsAbove(string(group)) {
+		if b.Effect == policy.Deny {
+			return c.containsAll(org, ruleID(member))
+		}
+	}
+	return nil
+}
+
+// keepReach refuses a group with reach that accounts join by themselves: the
+// system groups and the default groups of the system org, and whatever holds
+// one of them.
+func (c *change) keepReach(org OrgID) error {
+	v, err := c.view(org)
+	if err != nil || !v.org.IsSystem() {
+		return err
+	}
+	joined := append([]GroupID{GroupUsers, GroupServiceAccounts}, v.org.Settings.DefaultUserGroups...)
+	for _, group := range append(joined, v.org.Settings.DefaultServiceAccountGroups...) {
+		for b := range v.bindingsAbove(string(group)) {
+			if b.Reach != "" {
+				return invalid(nounBinding, "Reach", "accounts join %s by themselves: neither it nor a group that holds it can have reach", group)
+			}
+		}
+	}
+	return nil
+}
+
+// frees judges leaving a group: whoever leaves is rid of what the group was denied.
+func (c *change) frees(org OrgID, group string) error {
+	return c.eachBinding(org, group, func(b policy.Binding) bool { return b.Effect == policy.Deny })
+}
+
+func (c *change) eachBinding(org OrgID, subject string, concerns func(policy.Binding) bool) error {
+	if c.who.system {
+		return nil
+	}
+	v, err := c.view(org)
+	if err != nil {
+		return err
+	}
+	for b := range v.bindingsAbove(subject) {
+		if concerns(b) {
+			if err := c.holds(org, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// roleChange judges a changed role by what it now gives, wherever it or a role
+// that includes it is bound. The draft holds the new definition already.
+func (c *change) roleChange(org OrgID, role string) error {
+	if c.who.system {
+		return nil
+	}
+	v, err := c.view(org)
+	if err != nil {
+		return err
+	}
+	before, err := c.before(org)
+	if err != nil {
+		return err
+	}
+	concerned := []string{role}
+	for id := range v.rules.IncludedBy(role) {
+		concerned = append(concerned, id)
+	}
+	home, err := c.view(c.who.principal.org)
+	own := c.who.principal.org == org
+	if own {
+		home, err = before.beside(v, concerned)
+	}
+	if err != nil {
+		return err
+	}
+	for _, id := range concerned {
+		for b := range v.rules.BindingsOfRole(id) {
+			if b.Effect == policy.Deny { // one that shrinks lets somebody do more, one that grows takes away
+				if err := c.heldBefore(before, b); err != nil {
+					return err
+				}
+				if err := c.containsAll(org, b.Subject); err != nil {
+					return err
+				}
+				continue
+			}
+			if own {
+				b.Role = id + beside
+			}
+			if err := c.holdsAt(home, org, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// beside is a view in which some roles stand beside themselves as they are in
+// a later view, under names that nobody is bound to: the actor must hold what
+// a changed role gives by what it could do before, or it could give itself
+// anything by changing a role of its own.
+func (v *view) beside(later *view, roles []string) (*view, error) {
+	rules := v.rules.Edit()
+	for _, id := range roles {
+		role, ok := later.rules.Role(id)
+		if !ok {
+			continue
+		}
+		role.ID = id + beside
+		role.Includes = slices.Clone(role.Includes)
+		for i, included := range role.Includes {
+			if slices.Contains(roles, included) {
+				role.Includes[i] = included + beside
+			}
+		}
+		if err := rules.LoadRole(role); err != nil {
+			return nil, err
+		}
+	}
+	both := *v
+	both.rules = rules.Snapshot()
+	return &both, nil
+}
+
+// beside ends the name of a role as it is to be. No id ends like this.
+const beside = "'"
+
+// heldBefore is holds with the role as it was before the change.
+func (c *change) heldBefore(before *view, b policy.Binding) error {
+	if c.who.principal.org != before.org.ID {
+		return &Error{Kind: ErrEscalation, Entity: nounRole, ID: b.Role, Err: errText("the role denies, and only an actor of its org can be compared with it")}
+	}
+	return c.holdsAt(before, before.org.ID, b)
+}
+
+// controls judges calls that could let the actor become an account, or give it
+// back what it had: it must hold everything that the account may have, whatever
+// is denied to it.
+func (c *change) controls(a Account) error {
+	if err := c.mayMint(); err != nil {
+		return err
+	}
+	return c.eachBinding(a.Org, string(a.ID), func(b policy.Binding) bool { return b.Effect == policy.Allow })
+}
+
+// contains judges calls that narrow an account: it needs the account's powers
+// over management, or identity:contain.
+func (c *change) contains(a Account) error {
+	if c.who.system || c.who.principal.account == a.ID {
+		return nil
+	}
+	v, err := c.view(a.Org)
+	if err != nil {
+		return err
+	}
+	if c.permitName(PermContain, policy.Root) == nil {
+		return nil
+	}
+	for b := range v.bindingsAbove(string(a.ID)) {
+		if b.Effect != policy.Allow || !v.rules.Manages(b.Role) {
+			continue
+		}
+		if err := c.holds(a.Org, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package identity
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"iter"
+	"strconv"
+	"time"
+)
+
+// Event is one row of the log: the audit, the change feed and the refresh feed
+// at once. Rows are never altered or deleted; each is chained to the one
+// before it in its org by an HMAC.
+type Event struct {
+	Revision   uint64 // the change it belongs to
+	Item       uint32 // its place in that change, from 0
+	Org        OrgID
+	Seq        uint64 // its place in the org's chain, from 1
+	At         time.Time
+	Noun       string // what changed: "account", "binding", …
+	ID         string // its id
+	Verb       string // what happened: "create", "update", "delete", …
+	Actor      string // the account that acted, or "system"
+	Reason     string // the reason given to System
+	OnBehalfOf string
+	Credential string // the credential that the actor used
+	RequestID  string
+	Before     []byte // JSON, null when there was nothing
+	After      []byte // JSON, null when there is nothing
+	BeforeHash []byte // SHA-256 of Before, kept when Before is purged
+	AfterHash  []byte
+	Prev       []byte // MAC of the org's event before this one
+	MAC        []byte
+}
+
+// chainHead is the end of an org's chain.
+type chainHead struct {
+	seq uint64
+	mac []byte
+}
+
+// chain places the event after head and computes its hashes and MAC. It
+// returns the new head.
+func (e *Event) chain(key []byte, head chainHead) chainHead {
+	e.Seq, e.Prev = head.seq+1, head.mac
+	e.BeforeHash, e.AfterHash = hashOf(e.Before), hashOf(e.After)
+	e.MAC = e.mac(key)
+	return chainHead{seq: e.Seq, mac: e.MAC}
+}
+
+func hashOf(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	sum := sha256.Sum256(b)
+	return sum[:]
+}
+
+// mac is HMAC-SHA256 over every field, each preceded by its length, with the
+// hashes in the place of Before and After.
+func (e *Event) mac(key []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	for _, n := range []uint64{e.Revision, uint64(e.Item), e.Seq, uint64(e.At.UnixMicro())} {
+		var b [8]byte
+		binary.BigEndian.PutUint64(b[:], n)
+		h.Write(b[:])
+	}
+	for _, s := range []string{string(e.Org), e.Noun, e.ID, e.Verb, e.Actor, e.Reason, e.OnBehalfOf, e.Credential, e.RequestID} {
+		writeField(h, []byte(s))
+	}
+	for _, b := range [][]byte{e.BeforeHash, e.AfterHash, e.Prev} {
+		writeField(h, b)
+	}
+	return h.Sum(nil)
+}
+
+func writeField(h hash.Hash, b []byte) {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(len(b)))
+	h.Write(n[:])
+	h.Write(b)
+}
+
+// Events returns a page of the org's log, oldest first. It needs
+// identity:events.read.
+func (o *OrgAdmin) Events(ctx context.Context, page Page) (List[Event], error) {
+	var out List[Event]
+	err := o.read(ctx, "Events", o.org, func(ctx context.Context, tx Txn) error {
+		limit, err := page.limit()
+		if err != nil {
+			return err
+		}
+		last, err := o.a.openCursor("event", o.org, Query{}, page.Cursor)
+		if err != nil {
+			return err
+		}
+		var after uint64
+		if last != "" {
+			if after, err = strconv.ParseUint(last, 10, 64); err != nil {
+				return invalid("page", "Cursor", "is not one that was given out")
+			}
+		}
+		rows, err := tx.Changes().Page(ctx, o.org, after, limit+1)
+		if err != nil {
+			return err
+		}
+		out, err = cut(o.a.cutter("event", o.org, Query{}), rows, limit, func(e Event) string { return strconv.FormatUint(e.Seq, 10) })
+		return err
+	})
+	return out, err
+}
+
+// AllEvents iterates over the org's log, oldest first.
+func (o *OrgAdmin) AllEvents(ctx context.Context) iter.Seq2[Event, error] {
+	return every(func(page Page) (List[Event], error) { return o.Events(ctx, page) })
+}

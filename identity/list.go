@@ -1,0 +1,140 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"iter"
+)
+
+// Page asks for part of a list.
+type Page struct {
+	Limit  int    // how many items at most; 0 means 100, the most is 1,000
+	Cursor string // List.Next of the page before; empty for the first
+}
+
+// List is one page.
+type List[T any] struct {
+	Items []T
+	Next  string // the cursor of the next page; empty after the last
+}
+
+func (p Page) limit() (int, error) {
+	switch {
+	case p.Limit == 0:
+		return 100, nil
+	case p.Limit < 0 || p.Limit > 1000:
+		return 0, invalid("page", "Limit", "%d is not between 1 and 1,000", p.Limit)
+	}
+	return p.Limit, nil
+}
+
+// openCursor returns the last key that a cursor holds. A cursor works only for
+// the list, the filter and the org it was made for.
+func (a *Authority) openCursor(noun string, org OrgID, q Query, cursor string) (string, error) {
+	if cursor == "" {
+		return "", nil
+	}
+	last, err := a.instance.Load().cursors.Decode(noun, q.hash(), string(org), cursor)
+	if err != nil {
+		return "", &Error{Kind: ErrInvalid, Entity: "page", Field: "Cursor", Err: err}
+	}
+	return last, nil
+}
+
+// hash identifies the filter of a query.
+func (q Query) hash() [sha256.Size]byte {
+	h := sha256.New()
+	for _, c := range q.Where {
+		var head [10]byte
+		head[0] = byte(c.Field)
+		if c.Prefix {
+			head[1] = 1
+		}
+		binary.BigEndian.PutUint64(head[2:], uint64(len(c.Value)))
+		h.Write(head[:])
+		h.Write([]byte(c.Value))
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// cutter makes the cursors of one list.
+func (a *Authority) cutter(noun string, org OrgID, q Query) func(last string) (string, error) {
+	return func(last string) (string, error) {
+		return a.instance.Load().cursors.Encode(noun, q.hash(), string(org), last)
+	}
+}
+
+// listRows reads one page of a noun for an actor.
+func listRows[T any, K ~string](ctx context.Context, s *Admin, op, noun string, org OrgID, q Query, page Page, table func(Txn) Table[T, K], key func(T) K) (List[T], error) {
+	var out List[T]
+	err := s.read(ctx, op, org, func(ctx context.Context, tx Txn) error {
+		limit, err := page.limit()
+		if err != nil {
+			return err
+		}
+		q.Org = org
+		if q.Everywhere {
+			q.Org = ""
+		}
+		if q.After, err = s.a.openCursor(noun, org, q, page.Cursor); err != nil {
+			return err
+		}
+		q.Limit = limit + 1
+		rows, err := table(tx).Page(ctx, q)
+		if err != nil {
+			return err
+		}
+		out, err = cut(s.a.cutter(noun, org, q), rows, limit, func(row T) string { return string(key(row)) })
+		return err
+	})
+	return out, err
+}
+
+// cut makes a page of limit items out of rows, of which one more was asked for.
+func cut[T any](next func(last string) (string, error), rows []T, limit int, key func(T) string) (List[T], error) {
+	if len(rows) <= limit {
+		return List[T]{Items: rows}, nil
+	}
+	rows = rows[:limit]
+	cursor, err := next(key(rows[limit-1]))
+	return List[T]{Items: rows, Next: cursor}, err
+}
+
+// every iterates over all pages. No transaction is open while the caller's
+// code runs. The sequence ends after the first error.
+func every[T any](list func(Page) (List[T], error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		page := Page{Limit: 1000}
+		for {
+			part, err := list(page)
+			if err != nil {
+				var zero T
+				yield(zero, err)
+				return
+			}
+			for _, item := range part.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if part.Next == "" {
+				return
+			}
+			page.Cursor = part.Next
+		}
+	}
+}
+
+// findRow reads one row for an actor.
+func findRow[T any, K Kind](ctx context.Context, s *Admin, op string, org OrgID, id ID[K], table func(Txn) Table[T, ID[K]]) (T, error) {
+	var out T
+	if !id.valid() {
+		return out, wrap(op, &Error{Kind: ErrInvalid, Entity: entityOf[K](), ID: clip(string(id)), Field: "ID"})
+	}
+	err := s.read(ctx, op, org, func(ctx context.Context, tx Txn) (err error) {
+		out, err = table(tx).Find(ctx, org, id)
+		return err
+	})
+	return out, err
+}

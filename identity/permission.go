@@ -1,0 +1,99 @@
+package identity
+
+import "github.com/claviger-go/claviger/policy"
+
+// managementPrefix begins the names of the permissions that govern this
+// library itself. Hosts cannot register names under it.
+const managementPrefix = "identity:"
+
+// The three powers that no pattern gives: a role holds them by name or not at all.
+const (
+	// PermEscalate permits giving away rights that the actor does not hold.
+	PermEscalate = "identity:escalate"
+	// PermImpersonate permits acting as another account.
+	PermImpersonate = "identity:impersonate"
+	// PermContain permits narrowing an account that is stronger than the actor.
+	PermContain = "identity:contain"
+)
+
+// PermInstance permits bindings of the system org that reach other orgs.
+const PermInstance = "identity:instance"
+
+// managementPermissions is the catalog of management. Every mutation and every
+// read names one of these in the table required.
+func managementPermissions() []policy.PermissionSpec {
+	return []policy.PermissionSpec{
+		{Name: "identity:orgs.create", Description: "create orgs"},
+		{Name: "identity:orgs.read", Description: "read orgs"},
+		{Name: "identity:orgs.update", Description: "change an org's display name and settings"},
+		{Name: "identity:orgs.suspend", Description: "suspend, resume and delete orgs"},
+		{Name: "identity:accounts.create", Description: "create users and service accounts"},
+		{Name: "identity:accounts.read", Description: "read accounts"},
+		{Name: "identity:accounts.update", Description: "change what describes an account"},
+		{Name: "identity:accounts.activate", Description: "activate an account and extend its life"},
+		{Name: "identity:accounts.deactivate", Description: "deactivate an account and sign it out"},
+		{Name: "identity:accounts.delete", Description: "archive and delete accounts"},
+		{Name: "identity:groups.create", Description: "create groups"},
+		{Name: "identity:groups.read", Description: "read groups and their members"},
+		{Name: "identity:groups.update", Description: "rename groups"},
+		{Name: "identity:groups.delete", Description: "delete groups"},
+		{Name: "identity:members.add", Description: "add members to groups"},
+		{Name: "identity:members.remove", Description: "remove members from groups"},
+		{Name: "identity:roles.create", Description: "create roles"},
+		{Name: "identity:roles.read", Description: "read roles and the catalog"},
+		{Name: "identity:roles.update", Description: "change, archive and unarchive roles"},
+		{Name: "identity:roles.delete", Description: "delete roles"},
+		{Name: "identity:bindings.create", Description: "bind roles"},
+		{Name: "identity:bindings.read", Description: "read bindings"},
+		{Name: "identity:bindings.delete", Description: "delete bindings"},
+		{Name: "identity:credentials.create", Description: "add credentials to accounts"},
+		{Name: "identity:credentials.read", Description: "read credentials"},
+		{Name: "identity:credentials.update", Description: "rename and enable credentials"},
+		{Name: "identity:credentials.revoke", Description: "disable and revoke credentials"},
+		{Name: "identity:events.read", Description: "read the audit"},
+		{Name: PermInstance, Description: "give operators reach over other orgs"},
+		{Name: PermEscalate, Description: "give away rights one does not hold"},
+		{Name: PermImpersonate, Description: "act as another account"},
+		{Name: PermContain, Description: "narrow an account stronger than oneself"},
+	}
+}
+
+// required names the permission of every management method. A method without
+// a row cannot run: the table is complete, or a test is red.
+func required() map[string]string {
+	return map[string]string{
+		"CreateOrg": "identity:orgs.create", "EnsureOrg": "identity:orgs.create",
+		"Org": "identity:orgs.read", "OrgBySlug": "identity:orgs.read", "Orgs": "identity:orgs.read", "AllOrgs": "identity:orgs.read",
+		"UpdateOrg": "identity:orgs.update", "SuspendOrg": "identity:orgs.suspend", "ResumeOrg": "identity:orgs.suspend", "DeleteOrg": "identity:orgs.suspend",
+		"SignOutOrg": "identity:orgs.suspend",
+
+		"CreateUser": "identity:accounts.create", "EnsureUser": "identity:accounts.create",
+		"CreateServiceAccount": "identity:accounts.create", "EnsureServiceAccount": "identity:accounts.create",
+		"Account": "identity:accounts.read", "Accounts": "identity:accounts.read", "AllAccounts": "identity:accounts.read",
+		"UpdateAccount": "identity:accounts.update", "ActivateAccount": "identity:accounts.activate", "ExtendAccount": "identity:accounts.activate",
+		"DeactivateAccount": "identity:accounts.deactivate", "SignOutAccount": "identity:accounts.deactivate",
+		"ArchiveAccount": "identity:accounts.delete", "DeleteAccount": "identity:accounts.delete",
+
+		"CreateGroup": "identity:groups.create", "EnsureGroup": "identity:groups.create",
+		"Group": "identity:groups.read", "Groups": "identity:groups.read", "AllGroups": "identity:groups.read",
+		"Members": "identity:groups.read", "AllMembers": "identity:groups.read",
+		"UpdateGroup": "identity:groups.update", "DeleteGroup": "identity:groups.delete",
+		"AddMember": "identity:members.add", "RemoveMember": "identity:members.remove",
+
+		"CreateRole": "identity:roles.create", "EnsureRole": "identity:roles.create",
+		"Role": "identity:roles.read", "Roles": "identity:roles.read", "AllRoles": "identity:roles.read",
+		"UpdateRole": "identity:roles.update", "ArchiveRole": "identity:roles.update", "UnarchiveRole": "identity:roles.update",
+		"DeleteRole": "identity:roles.delete",
+
+		"CreateBinding": "identity:bindings.create", "EnsureBinding": "identity:bindings.create", "GrantOwner": "identity:bindings.create",
+		"Binding": "identity:bindings.read", "Bindings": "identity:bindings.read", "AllBindings": "identity:bindings.read",
+		"DeleteBinding": "identity:bindings.delete",
+
+		"AddPublicKey": "identity:credentials.create",
+		"Credential":   "identity:credentials.read", "Credentials": "identity:credentials.read", "AllCredentials": "identity:credentials.read",
+		"RenameCredential": "identity:credentials.update", "EnableCredential": "identity:credentials.update",
+		"DisableCredential": "identity:credentials.revoke", "RevokeCredential": "identity:credentials.revoke",
+
+		"Events": "identity:events.read", "AllEvents": "identity:events.read",
+	}
+}

@@ -1,0 +1,165 @@
+package identity
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Store is what this package needs of a database. store/sqlite opens one; the
+// laws that an implementation must keep are in store/storetest.
+//
+// A store reports ErrNotFound for an absent row, ErrConflict for a violated
+// unique key, ErrBusy when a lock could not be had in time, and ErrStorage for
+// everything else; it classifies by error code, never by text.
+type Store interface {
+	// Read runs fn in one read transaction: everything it sees is of one moment.
+	// The table methods that write fail inside it with ErrStorage.
+	Read(ctx context.Context, fn func(Txn) error) error
+	// Begin opens the write transaction. It waits for other processes up to the
+	// store's lock wait, then fails with ErrBusy. The transaction has no context:
+	// a cancelled statement would make the engine roll back everyone in it.
+	Begin() (WriteTxn, error)
+	// Shared reports whether other processes may write to the same database.
+	Shared() bool
+	// Changed reports whether another connection has committed since the last
+	// call, and fails with ErrStorage when the file has been replaced or removed.
+	Changed(ctx context.Context) (bool, error)
+	// Close releases the database.
+	Close() error
+}
+
+// Txn is one transaction: an accessor for each noun.
+type Txn interface {
+	Orgs() Table[Org, OrgID]
+	Accounts() Table[Account, AccountID]
+	Groups() Table[Group, GroupID]
+	Members() Table[Member, MemberKey]
+	Roles() Table[Role, RoleID]
+	Bindings() Table[Binding, BindingID]
+	Credentials() Table[Credential, CredentialID]
+	SigningKeys() Table[SigningKey, string]
+	Instance() InstanceRow
+	World() World
+	Nonces() Nonces
+	Changes() Changes
+}
+
+// WriteTxn is a transaction that can be committed, and partly undone.
+type WriteTxn interface {
+	Txn
+	Savepoint() error  // begins a part
+	RollbackTo() error // undoes the part and ends it
+	Release() error    // keeps the part and ends it
+	Commit() error     // returns when everything is durable
+	Rollback() error
+}
+
+// Rows reads one noun.
+type Rows[T any, K ~string] interface {
+	// Find returns one row of an org. A row of another org is ErrNotFound.
+	Find(ctx context.Context, org OrgID, id K) (T, error)
+	// Page returns rows in the byte order of their ids, after q.After.
+	Page(ctx context.Context, q Query) ([]T, error)
+	// Count returns how many rows match, whatever q.After and q.Limit say.
+	Count(ctx context.Context, q Query) (int, error)
+}
+
+// Table reads and writes one noun.
+type Table[T any, K ~string] interface {
+	Rows[T, K]
+	Insert(ctx context.Context, row T) error
+	// Update replaces the row with the same org and id, or fails with ErrNotFound.
+	Update(ctx context.Context, row T) error
+	// Delete removes the row, or fails with ErrNotFound.
+	Delete(ctx context.Context, org OrgID, id K) error
+}
+
+// Query selects rows of one noun.
+type Query struct {
+	Org        OrgID // whose rows; empty only with Everywhere
+	Everywhere bool  // rows of every org
+	Where      []Cond
+	After      string // id of the last row of the page before
+	Limit      int    // at most this many rows; 0 means 100, the most is 1,001
+}
+
+// Cond is one condition on a field; all of a query's conditions must hold.
+type Cond struct {
+	Field  Field
+	Prefix bool // the field starts with Value, instead of being equal to it
+	Value  string
+}
+
+// Field names what rows can be selected by. A store refuses a field that a
+// noun does not have.
+type Field uint8
+
+// The fields of conditions.
+const (
+	FieldNone Field = iota
+	FieldSlug
+	FieldName
+	FieldKind
+	FieldState
+	FieldExternalIssuer
+	FieldExternalSubject
+	FieldAccount
+	FieldThumbprint
+	FieldGroup
+	FieldMember
+	FieldSubject
+	FieldRole
+	FieldScope
+	FieldAnonymous // of a role: "0" or "1"
+	FieldDeleted   // of a group or a role: "0" or "1"
+	FieldID        // across orgs, together with Everywhere
+)
+
+// InstanceRow is the one row about the database itself.
+type InstanceRow interface {
+	// Load fails with ErrNotFound in a new database.
+	Load(ctx context.Context) (Instance, error)
+	Save(ctx context.Context, row Instance) error
+}
+
+// World yields the rows of one org that decisions depend on, in no particular
+// order and with only the fields filled that the compiler reads. The sequence
+// ends after the first error.
+type World interface {
+	// Accounts fills ID, Org, Kind, State, ValidUntil and MinRevision.
+	Accounts(ctx context.Context, org OrgID) iter.Seq2[Account, error]
+	// Groups fills ID, Org, System and Deleted.
+	Groups(ctx context.Context, org OrgID) iter.Seq2[Group, error]
+	// Members fills Org, Group and Member.
+	Members(ctx context.Context, org OrgID) iter.Seq2[Member, error]
+	// Roles fills ID, Org, Name, Permissions, Exclusions, Includes, State and Deleted.
+	Roles(ctx context.Context, org OrgID) iter.Seq2[Role, error]
+	// Bindings fills ID, Org, Subject, Role, Scope, Effect, Start, End and Reach.
+	Bindings(ctx context.Context, org OrgID) iter.Seq2[Binding, error]
+	// Credentials fills ID, Org, Account, Type, State, ValidUntil, EndsAt and MinRevision.
+	Credentials(ctx context.Context, org OrgID) iter.Seq2[Credential, error]
+}
+
+// Nonces remembers what may be used once.
+type Nonces interface {
+	// Use records (scope, nonce) until its end and reports whether it was new.
+	Use(ctx context.Context, scope, nonce string, until time.Time) (fresh bool, err error)
+	// Sweep forgets what ended before the given time and returns how many.
+	Sweep(ctx context.Context, before time.Time) (int, error)
+}
+
+// Changes is the log.
+type Changes interface {
+	// Revision is the newest revision in the log, 0 in a new database.
+	Revision(ctx context.Context) (uint64, error)
+	// Since returns the events after a revision in order, whole revisions only, at least one revision
+	// and about limit events. Before, After and the hashes are left out.
+	Since(ctx context.Context, revision uint64, limit int) ([]Event, error)
+	// Head returns the last event of an org's chain, or ErrNotFound.
+	Head(ctx context.Context, org OrgID) (Event, error)
+	// Append writes events.
+	Append(ctx context.Context, events []Event) error
+	// Page returns an org's whole events in the order of Seq, after a Seq.
+	Page(ctx context.Context, org OrgID, after uint64, limit int) ([]Event, error)
+}

@@ -1,0 +1,450 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"strings"
+
+	"github.com/claviger-go/claviger/policy"
+)
+
+// Role is a stored role: a named set of permissions and patterns, made in one
+// org at run time. Roles declared in code have no row; see [CodeRole].
+type Role struct {
+	ID            RoleID
+	Org           OrgID
+	Name          string // 1 to 128 of [A-Za-z0-9._/-], unique in the org even when archived
+	DisplayName   string
+	Description   string
+	Permissions   []string  // names and patterns; may be empty
+	Exclusions    []string  // taken away from this role only
+	Includes      []RoleRef // other roles whose contents this one has
+	ResourceTypes []string  // the types of resource it may be bound at; empty means any
+	Anonymous     bool      // holds direct permissions of one account; not listed
+	State         RoleState
+	Deleted       bool // gone; the row keeps the name and the id
+	Meta
+}
+
+// RoleState is the life of a stored role.
+type RoleState string
+
+// The states of a role. An archived role keeps its name; it cannot be bound or
+// included until it is unarchived.
+const (
+	RoleActive   RoleState = "active"
+	RoleArchived RoleState = "archived"
+)
+
+// RoleRef names a role in a binding: the id of a stored role, or "code:" and
+// the name of a code role.
+type RoleRef string
+
+// RoleOwner is the built-in role that holds every permission of the host and
+// of management, except the three that are granted by name only.
+const RoleOwner RoleRef = "code:owner"
+
+// RoleSpec is what a stored role is made of.
+type RoleSpec struct {
+	Name          string // 1 to 128 of [A-Za-z0-9._/-]; required; no code role has it
+	DisplayName   string
+	Description   string
+	Permissions   []string // names and patterns; may be empty
+	Exclusions    []string
+	Includes      []string // names or ids of roles
+	ResourceTypes []string // empty means any
+}
+
+// RolePatch changes a stored role; nil fields stay, others replace.
+type RolePatch struct {
+	DisplayName   *string
+	Description   *string
+	Permissions   *[]string
+	Exclusions    *[]string
+	Includes      *[]string
+	ResourceTypes *[]string
+}
+
+// RoleResult is a role that was made or found.
+type RoleResult struct {
+	Role
+	Created bool // false: it was there, and nothing was changed
+}
+
+// RoleFilter selects stored roles; empty fields select all.
+type RoleFilter struct {
+	State      RoleState
+	NamePrefix string // byte-exact
+}
+
+func (r Role) compile() policy.Role {
+	def := policy.Role{ID: string(r.ID), Permissions: r.Permissions, Exclusions: r.Exclusions}
+	for _, ref := range r.Includes {
+		def.Includes = append(def.Includes, string(ref))
+	}
+	return def
+}
+
+// CreateRole makes a stored role. It fails with ErrInvalid for an unknown
+// permission, a bad pattern, an unknown or cyclic include, and with ErrConflict
+// when the name is taken, also by an archived role or by a code role.
+func (o *OrgAdmin) CreateRole(ctx context.Context, spec RoleSpec) (RoleResult, error) {
+	return o.makeRole(ctx, "CreateRole", spec)
+}
+
+// EnsureRole makes a stored role unless the org has one with this name; then it
+// returns that one, whatever its state, and changes nothing.
+func (o *OrgAdmin) EnsureRole(ctx context.Context, spec RoleSpec) (RoleResult, error) {
+	return o.makeRole(ctx, "EnsureRole", spec)
+}
+
+func (o *OrgAdmin) makeRole(ctx context.Context, op string, spec RoleSpec) (out RoleResult, err error) {
+	err = o.write(ctx, op, o.org, func(c *change) error {
+		if why := checkRoleName(spec.Name); why != "" {
+			return invalid(nounRole, "Name", "%q: %s", clip(spec.Name), why)
+		}
+		if _, taken := c.a.codeRoles.Lookup(codePrefix + spec.Name); taken {
+			return conflict(nounRole, spec.Name, "Name", "is that of a code role")
+		}
+		found, exists, err := one(c, c.tx.Roles(), o.org, Cond{Field: FieldName, Value: spec.Name})
+		switch {
+		case err != nil:
+			return err
+		case exists && op == "EnsureRole":
+			c.differs(nounRole, string(found.ID), reflect.DeepEqual(found.Permissions, spec.Permissions) && found.State == RoleActive)
+			out = RoleResult{Role: found}
+			return nil
+		case exists:
+			return conflict(nounRole, spec.Name, "Name", "is that of "+string(found.ID))
+		}
+		out.Role, err = c.createRole(o.org, spec)
+		out.Created = err == nil
+		return err
+	})
+	return out, err
+}
+
+func (c *change) createRole(org OrgID, spec RoleSpec) (Role, error) {
+	id, err := changeID[Role](c, "ro_")
+	if err != nil {
+		return Role{}, err
+	}
+	r := Role{
+		ID: id, Org: org, Name: spec.Name, DisplayName: spec.DisplayName, Description: spec.Description,
+		Permissions: spec.Permissions, Exclusions: spec.Exclusions, ResourceTypes: spec.ResourceTypes, State: RoleActive, Meta: c.created(),
+	}
+	if r.Includes, err = c.includes(org, spec.Includes); err != nil {
+		return Role{}, err
+	}
+	return r, c.insertRole(r)
+}
+
+func (c *change) insertRole(r Role) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := c.putRole(r); err != nil {
+		return err
+	}
+	if err := c.tx.Roles().Insert(c.ctx, r); err != nil {
+		return err
+	}
+	return c.record(r.Org, nounRole, string(r.ID), "create", nil, r)
+}
+
+// putRole compiles a role into the draft, which finds unknown permissions and cycles.
+func (c *change) putRole(r Role) error {
+	d, err := c.draft(r.Org)
+	if err != nil {
+		return err
+	}
+	if err := d.editRules().PutRole(r.compile()); err != nil {
+		return &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(r.Name), Field: roleField(err), Err: err}
+	}
+	return nil
+}
+
+func roleField(err error) string {
+	var e *policy.Error
+	if errors.As(err, &e) && e.Field != "" {
+		return strings.ToUpper(e.Field[:1]) + e.Field[1:] // as it is called here
+	}
+	return ""
+}
+
+func (r Role) check() error {
+	if err := checkText(nounRole, "DisplayName", r.DisplayName, maxDisplayName); err != nil {
+		return err
+	}
+	if err := checkText(nounRole, "Description", r.Description, maxText); err != nil {
+		return err
+	}
+	if err := r.checkSize(); err != nil {
+		return err
+	}
+	for _, t := range r.ResourceTypes {
+		if _, err := policy.NewPath(t, "x"); err != nil {
+			return &Error{Kind: ErrInvalid, Entity: nounRole, Field: "ResourceTypes", Err: err}
+		}
+	}
+	return nil
+}
+
+// checkSize bounds what a role may say: it is worked out in the transaction, and
+// compared with other roles pattern by pattern.
+func (r Role) checkSize() error {
+	names, patterns := len(r.Permissions)+len(r.Exclusions), 0
+	for _, list := range [][]string{r.Permissions, r.Exclusions} {
+		for _, name := range list {
+			if strings.HasSuffix(name, "*") {
+				patterns++
+			}
+		}
+	}
+	for _, l := range []struct {
+		field   string
+		n, most int
+	}{
+		{"Permissions", names, maxRoleNames}, {"Permissions", patterns, maxList},
+		{"Includes", len(r.Includes), maxList}, {"ResourceTypes", len(r.ResourceTypes), maxList},
+	} {
+		if l.n > l.most {
+			return &Error{Kind: ErrLimit, Entity: nounRole, ID: clip(r.Name), Field: l.field, Err: fmt.Errorf("%d entries, at most %d", l.n, l.most)}
+		}
+	}
+	return nil
+}
+
+// includes resolves the names of included roles.
+func (c *change) includes(org OrgID, names []string) ([]RoleRef, error) {
+	var refs []RoleRef
+	for _, name := range names {
+		ref, _, err := c.role(org, name)
+		if err != nil {
+			return nil, &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(name), Field: "Includes", Err: causeOf(err)}
+		}
+		refs = append(refs, ref)
+	}
+	return refs, nil
+}
+
+// role finds a role by "code:" and a name, by a stored role's id, or by the
+// name of either. The row is zero for a code role.
+func (c *change) role(org OrgID, name string) (RoleRef, Role, error) {
+	if _, ok := c.a.codeRoles.Lookup(name); ok {
+		return RoleRef(name), Role{}, nil
+	}
+	if _, ok := c.a.codeRoles.Lookup(codePrefix + name); ok {
+		return RoleRef(codePrefix + name), Role{}, nil
+	}
+	var row Role
+	var err error
+	if RoleID(name).valid() {
+		row, err = c.tx.Roles().Find(c.ctx, org, RoleID(name))
+	} else {
+		var found bool
+		row, found, err = one(c, c.tx.Roles(), org, Cond{Field: FieldName, Value: name})
+		if err == nil && (!found || checkRoleName(name) != "") {
+			err = notFound(nounRole, name)
+		}
+	}
+	if err == nil && row.Deleted {
+		err = notFound(nounRole, name)
+	}
+	if err != nil {
+		return "", Role{}, err
+	}
+	if row.State != RoleActive {
+		return "", Role{}, &Error{Kind: ErrDisabled, Entity: nounRole, ID: name, Err: errText("is archived")}
+	}
+	return RoleRef(row.ID), row, nil
+}
+
+// Role returns one stored role.
+func (o *OrgAdmin) Role(ctx context.Context, id RoleID) (Role, error) {
+	r, err := findRow(ctx, &o.Admin, "Role", o.org, id, Txn.Roles)
+	if err == nil && r.Deleted {
+		return Role{}, wrap("Role", notFound(nounRole, string(id)))
+	}
+	return r, err
+}
+
+// Roles returns a page of the org's stored roles.
+func (o *OrgAdmin) Roles(ctx context.Context, f RoleFilter, page Page) (List[Role], error) {
+	q := Query{Where: where(
+		Cond{Field: FieldAnonymous, Value: "0"},
+		Cond{Field: FieldDeleted, Value: "0"},
+		Cond{Field: FieldState, Value: string(f.State)},
+		Cond{Field: FieldName, Prefix: true, Value: f.NamePrefix},
+	)}
+	return listRows(ctx, &o.Admin, "Roles", nounRole, o.org, q, page, Txn.Roles, func(r Role) RoleID { return r.ID })
+}
+
+// AllRoles iterates over the org's stored roles.
+func (o *OrgAdmin) AllRoles(ctx context.Context, f RoleFilter) iter.Seq2[Role, error] {
+	return every(func(page Page) (List[Role], error) { return o.Roles(ctx, f, page) })
+}
+
+// UpdateRole changes a stored role, and with it what everybody bound to it may
+// do. It fails with ErrEscalation when the role would then give, somewhere it
+// is bound, what the actor does not hold there.
+func (o *OrgAdmin) UpdateRole(ctx context.Context, id RoleID, patch RolePatch) (Role, error) {
+	return only(o.editRole(ctx, "UpdateRole", id, func(c *change, r *Role) (err error) {
+		setIf(&r.DisplayName, patch.DisplayName)
+		setIf(&r.Description, patch.Description)
+		setList(&r.Permissions, patch.Permissions)
+		setList(&r.Exclusions, patch.Exclusions)
+		setList(&r.ResourceTypes, patch.ResourceTypes)
+		if patch.Includes != nil {
+			r.Includes, err = c.includes(o.org, *patch.Includes)
+		}
+		return err
+	}))
+}
+
+func setIf[T any](field *T, v *T) {
+	if v != nil {
+		*field = *v
+	}
+}
+
+// setList is setIf for a list, which is nil when it is empty, as it is read back.
+func setList(field *[]string, v *[]string) {
+	setIf(field, v)
+	if len(*field) == 0 {
+		*field = nil
+	}
+}
+
+// ArchiveRole takes a role out of use. It fails with ErrInUse while the role is
+// bound or included.
+func (o *OrgAdmin) ArchiveRole(ctx context.Context, id RoleID) (changed bool, err error) {
+	return whether(o.editRole(ctx, "ArchiveRole", id, func(c *change, r *Role) error {
+		r.State = RoleArchived
+		return c.unusedRole(*r)
+	}))
+}
+
+// UnarchiveRole takes a role into use again.
+func (o *OrgAdmin) UnarchiveRole(ctx context.Context, id RoleID) (changed bool, err error) {
+	return whether(o.editRole(ctx, "UnarchiveRole", id, func(_ *change, r *Role) error {
+		r.State = RoleActive
+		return nil
+	}))
+}
+
+func (o *OrgAdmin) editRole(ctx context.Context, op string, id RoleID, edit func(*change, *Role) error) (out Role, changed bool, err error) {
+	if !id.valid() {
+		return out, false, wrap(op, &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(string(id)), Field: "ID"})
+	}
+	err = o.write(ctx, op, o.org, func(c *change) error {
+		changed = false
+		before, err := c.liveRole(o.org, id)
+		if err != nil {
+			return err
+		}
+		out = before
+		if err := edit(c, &out); err != nil {
+			return err
+		}
+		if reflect.DeepEqual(before, out) {
+			return nil
+		}
+		if err := out.check(); err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(before.compile(), out.compile()) {
+			if err := c.putRole(out); err != nil {
+				return err
+			}
+			if err := c.roleChange(o.org, string(id)); err != nil {
+				return err
+			}
+		}
+		out.Meta = c.updated(out.Meta)
+		if err := c.tx.Roles().Update(c.ctx, out); err != nil {
+			return err
+		}
+		changed = true
+		return c.record(o.org, nounRole, string(id), verbOf(op), before, out)
+	})
+	return out, changed && err == nil, err
+}
+
+// liveRole finds a role that was not deleted.
+func (c *change) liveRole(org OrgID, id RoleID) (Role, error) {
+	r, err := c.tx.Roles().Find(c.ctx, org, id)
+	if err == nil && r.Deleted {
+		err = notFound(nounRole, string(id))
+	}
+	return r, err
+}
+
+// DeleteRole ends a stored role; its name stays taken. It fails with ErrInUse while the role is
+// bound or included.
+func (o *OrgAdmin) DeleteRole(ctx context.Context, id RoleID) error {
+	if !id.valid() {
+		return wrap("DeleteRole", &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(string(id)), Field: "ID"})
+	}
+	return o.write(ctx, "DeleteRole", o.org, func(c *change) error {
+		before, err := c.liveRole(o.org, id)
+		if err != nil {
+			return err
+		}
+		if err := c.unusedRole(before); err != nil {
+			return err
+		}
+		after := before
+		after.Deleted, after.Meta = true, c.updated(before.Meta)
+		if err := c.tx.Roles().Update(c.ctx, after); err != nil {
+			return err
+		}
+		d, err := c.draft(o.org)
+		if err != nil {
+			return err
+		}
+		d.editRules().RemoveRole(string(id))
+		return c.record(o.org, nounRole, string(id), "delete", before, after)
+	})
+}
+
+func (c *change) unusedRole(r Role) error {
+	n, err := c.tx.Bindings().Count(c.ctx, c.having(FieldRole, string(r.ID)))
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		return inUse(nounRole, string(r.ID), n, "bindings")
+	}
+	v, err := c.view(r.Org)
+	if err != nil {
+		return err
+	}
+	for range v.rules.IncludedBy(string(r.ID)) {
+		n++
+	}
+	if n > 0 {
+		return inUse(nounRole, string(r.ID), n, "roles that include it")
+	}
+	return nil
+}
+
+// grantDirect binds permissions to one account through a role of its own.
+func (c *change) grantDirect(a Account, permissions []string, scope policy.Path) error {
+	id, err := changeID[Role](c, "ro_")
+	if err != nil {
+		return err
+	}
+	r := Role{
+		ID: id, Org: a.Org, Name: strings.ReplaceAll(string(a.ID)+"."+string(id), "_", "-"), Permissions: permissions,
+		Anonymous: true, State: RoleActive, Meta: c.created(),
+	}
+	if err := c.insertRole(r); err != nil {
+		return err
+	}
+	_, err = c.createBinding(a.Org, BindingSpec{Subject: SubjectID(a.ID), Role: string(id), Scope: scope, Reason: "direct permissions"})
+	return err
+}

@@ -1,0 +1,182 @@
+package identity
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/claviger-go/claviger/policy"
+)
+
+// ServiceAccountSpec is what a service account is made of, all in one
+// transaction. Without roles, bindings and groups it may do nothing.
+type ServiceAccountSpec struct {
+	// Name matches ^[a-z][a-z0-9]*(-[a-z0-9]+)*$, at most 63 bytes; it is unique
+	// in the org and never changes.
+	Name        string
+	DisplayName string
+	Description string
+	Labels      map[string]string
+	External    ExternalID
+	// Validity is how long the account lives: zero means Config.DefaultValidity,
+	// the most is Config.MaxValidity or the org's own maximum.
+	Validity time.Duration
+	Inactive bool // made inactive
+
+	// UnprovenPublicKey is a PEM public key (SPKI, or "RSA PUBLIC KEY") that is
+	// registered on the word of whoever calls: nobody showed possession of the
+	// private key. The exception is audited.
+	UnprovenPublicKey []byte
+	KeyName           string // what to call that key
+
+	Roles       []string      // names or ids of roles, bound at Root
+	Bindings    []BindingSpec // further bindings; the subject is left empty
+	Groups      []GroupID
+	Permissions []string // direct permissions at Root, as a role of its own
+}
+
+// ServiceAccountResult is a service account that was made or found.
+type ServiceAccountResult struct {
+	Account
+	Key     Credential // the public key that was registered with it, or found; zero if there is none
+	Created bool       // false: it was there, and nothing was changed
+}
+
+// CreateServiceAccount makes a service account with everything its spec names,
+// or nothing. It fails with ErrConflict when the name, the external id or the
+// key is taken in the org, and with ErrEscalation when the actor does not hold
+// what the account would get.
+func (o *OrgAdmin) CreateServiceAccount(ctx context.Context, spec ServiceAccountSpec) (ServiceAccountResult, error) {
+	return o.makeServiceAccount(ctx, "CreateServiceAccount", spec)
+}
+
+// EnsureServiceAccount makes a service account unless the org has one with this
+// name; then it returns that one, whatever its state, and changes nothing: it
+// neither enables nor grants again.
+func (o *OrgAdmin) EnsureServiceAccount(ctx context.Context, spec ServiceAccountSpec) (ServiceAccountResult, error) {
+	return o.makeServiceAccount(ctx, "EnsureServiceAccount", spec)
+}
+
+func (o *OrgAdmin) makeServiceAccount(ctx context.Context, op string, spec ServiceAccountSpec) (out ServiceAccountResult, err error) {
+	err = o.write(ctx, op, o.org, func(c *change) error {
+		if !validServiceAccountName(spec.Name) {
+			return invalid(nounAccount, "Name", "%q does not match ^[a-z][a-z0-9]*(-[a-z0-9]+)*$ of at most 63 bytes", clip(spec.Name))
+		}
+		found, exists, err := one(c, c.tx.Accounts(), o.org, Cond{Field: FieldKind, Value: string(ServiceAccount)}, Cond{Field: FieldName, Value: spec.Name})
+		if err != nil {
+			return err
+		}
+		switch {
+		case exists && op == "EnsureServiceAccount":
+			out, err = c.foundServiceAccount(found, spec)
+		case exists:
+			err = conflict(nounAccount, spec.Name, "Name", "is that of "+string(found.ID))
+		default:
+			out, err = c.createServiceAccount(o.org, spec)
+		}
+		return err
+	})
+	return out, err
+}
+
+func (c *change) foundServiceAccount(a Account, spec ServiceAccountSpec) (ServiceAccountResult, error) {
+	out := ServiceAccountResult{Account: a}
+	same := a.State == AccountActive && a.External == spec.External
+	if spec.UnprovenPublicKey != nil {
+		key, err := parsePublicKey(spec.UnprovenPublicKey)
+		if err != nil {
+			return out, err
+		}
+		row, found, err := one(c, c.tx.Credentials(), a.Org, Cond{Field: FieldAccount, Value: string(a.ID)}, Cond{Field: FieldThumbprint, Value: key.Thumbprint()})
+		if err != nil {
+			return out, err
+		}
+		if found {
+			out.Key = row
+		}
+		same = same && found
+	}
+	c.differs(nounAccount, string(a.ID), same)
+	return out, nil
+}
+
+func (c *change) createServiceAccount(org OrgID, spec ServiceAccountSpec) (ServiceAccountResult, error) {
+	var out ServiceAccountResult
+	v, err := c.view(org)
+	if err != nil {
+		return out, err
+	}
+	if most := v.org.Settings.MaxServiceAccounts; most > 0 {
+		kind := Cond{Field: FieldKind, Value: string(ServiceAccount)}
+		n, err := c.tx.Accounts().Count(c.ctx, Query{Org: org, Where: []Cond{kind}})
+		if err != nil {
+			return out, err
+		}
+		gone, err := c.tx.Accounts().Count(c.ctx, Query{Org: org, Where: []Cond{kind, {Field: FieldState, Value: string(AccountDeleted)}}})
+		if err != nil {
+			return out, err
+		}
+		n -= gone
+		if n >= most {
+			return out, &Error{Kind: ErrLimit, Entity: nounAccount, Field: "MaxServiceAccounts", Err: errText("the org has " + strconv.Itoa(n))}
+		}
+	}
+	validity := spec.Validity
+	if validity == 0 {
+		validity = min(c.a.cfg.DefaultValidity, c.a.maxValidity(v.org))
+	}
+	until := c.at.Add(validity)
+	if err := c.checkUntil(org, nounAccount, until); err != nil {
+		return out, err
+	}
+	id, err := changeID[Account](c, "sa_")
+	if err != nil {
+		return out, err
+	}
+	out.Account = Account{
+		ID: id, Org: org, Kind: ServiceAccount, Name: spec.Name, DisplayName: spec.DisplayName, Description: spec.Description,
+		Labels: spec.Labels, External: spec.External, State: AccountActive, ValidUntil: until, Meta: c.created(),
+	}
+	if spec.Inactive {
+		out.Account.State = AccountInactive
+	}
+	if err := c.insertAccount(out.Account); err != nil {
+		return out, err
+	}
+	if spec.UnprovenPublicKey != nil {
+		out.Key, err = c.addPublicKey(out.Account, PublicKeySpec{Name: spec.KeyName, UnprovenPublicKey: spec.UnprovenPublicKey})
+		if err != nil {
+			return out, err
+		}
+	}
+	if err := c.equip(out.Account, spec.Groups, spec.Roles, spec.Bindings); err != nil {
+		return out, err
+	}
+	if len(spec.Permissions) > 0 {
+		if err := c.grantDirect(out.Account, spec.Permissions, policy.Root); err != nil {
+			return out, err
+		}
+	}
+	out.Created = true
+	return out, nil
+}
+
+// maxValidity is the longest life that an org allows.
+func (a *Authority) maxValidity(org Org) time.Duration {
+	if m := org.Settings.MaxValidity; m > 0 {
+		return min(m, a.cfg.MaxValidity)
+	}
+	return a.cfg.MaxValidity
+}
+
+// checkUntil refuses an end of validity that has passed or is too far away.
+func (c *change) checkUntil(org OrgID, entity string, until time.Time) error {
+	v, err := c.view(org)
+	if err != nil {
+		return err
+	}
+	if most := c.a.maxValidity(v.org); !until.After(c.at) || until.Sub(c.at) > most {
+		return invalid(entity, "Validity", "%s from now is not between 0 and %s", until.Sub(c.at), most)
+	}
+	return nil
+}

@@ -1,0 +1,285 @@
+package identity
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/claviger-go/claviger/identity/internal/keyring"
+	"github.com/claviger-go/claviger/token"
+)
+
+// SigningKey is one key of the ring that signs access tokens.
+type SigningKey struct {
+	ID        string // "kid": the RFC 7638 thumbprint
+	Algorithm string
+	State     KeyState
+	Public    []byte    // SPKI DER
+	Sealed    []byte    // the private key, sealed; empty once retired
+	CreatedAt time.Time // published from here on
+	SignsFrom time.Time // not before this does it sign
+	RetiredAt time.Time // it stopped signing; zero while next or current
+	EndsAt    time.Time // nothing that it signed lives past this; zero while next or current
+	Revision  uint64
+}
+
+// KeyState is the life of a signing key.
+type KeyState string
+
+// The states of a signing key.
+const (
+	KeyNext        KeyState = "next"
+	KeyCurrent     KeyState = "current"
+	KeyRetiring    KeyState = "retiring"
+	KeyRetired     KeyState = "retired"
+	KeyCompromised KeyState = "compromised"
+)
+
+// ring is the signing keys as they are used: one signs, several verify.
+type ring struct {
+	rows   []SigningKey                 // next, current and retiring
+	opened map[string]*token.SigningKey // the unsealed next and current, by id
+	signer *token.SigningKey            // the current one
+	keys   *token.KeySet
+	jwks   []byte
+	wake   int64 // something is due from here on, Unix microseconds
+}
+
+func (a *Authority) schedule() keyring.Schedule {
+	return keyring.Schedule{
+		Period:  a.cfg.KeyPeriod,
+		Publish: 2 * JWKSMaxAge,
+		Retire:  a.cfg.TokenLife + 2*a.cfg.Skew + JWKSMaxAge,
+	}
+}
+
+// loadRing reads and unseals the live signing keys.
+func (a *Authority) loadRing(ctx context.Context, tx Txn, inst Instance) (*ring, error) {
+	var rows []SigningKey
+	for _, state := range []KeyState{KeyNext, KeyCurrent, KeyRetiring} {
+		part, err := tx.SigningKeys().Page(ctx, Query{Everywhere: true, Where: []Cond{{Field: FieldState, Value: string(state)}}})
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, part...)
+	}
+	return a.compileRing(ctx, rows, inst, nil)
+}
+
+// compileRing unseals the current and the next key, unless they are open, and
+// builds the set that verifies. A next key is accepted from the moment it is
+// published; one that was taken back before it signed has signed nothing.
+func (a *Authority) compileRing(ctx context.Context, rows []SigningKey, inst Instance, open map[string]*token.SigningKey) (*ring, error) {
+	r := &ring{rows: rows, opened: map[string]*token.SigningKey{}}
+	var verify []token.VerifyKey
+	var scheduled []keyring.Key
+	for _, row := range rows {
+		key, err := token.PublicKeyFromDER(row.Public)
+		if err != nil {
+			return nil, &Error{Kind: ErrKey, Entity: nounSigningKey, ID: row.ID, Err: err}
+		}
+		verify = append(verify, token.VerifyKey{ID: row.ID, Algorithm: token.Algorithm(row.Algorithm), Key: key})
+		scheduled = append(scheduled, keyring.Key{ID: row.ID, State: keyring.State(row.State), SignsFrom: row.SignsFrom, EndsAt: row.EndsAt})
+		if row.State == KeyRetiring {
+			continue
+		}
+		if r.opened[row.ID] = open[row.ID]; r.opened[row.ID] == nil {
+			if r.opened[row.ID], err = a.openKey(ctx, row, inst); err != nil {
+				return nil, err
+			}
+		}
+		if row.State == KeyCurrent {
+			r.signer = r.opened[row.ID]
+		}
+	}
+	var err error
+	if r.keys, err = token.NewKeySet(verify...); err != nil {
+		return nil, &Error{Kind: ErrKey, Entity: nounSigningKey, Err: err}
+	}
+	r.jwks = r.keys.JWKS()
+	r.wake = a.schedule().Wake(scheduled, time.UnixMicro(a.clock.Now())).UnixMicro()
+	return r, nil
+}
+
+func (a *Authority) openKey(ctx context.Context, row SigningKey, inst Instance) (*token.SigningKey, error) {
+	fail := func(err error) (*token.SigningKey, error) {
+		return nil, &Error{Kind: ErrKey, Entity: nounSigningKey, ID: row.ID, Err: err}
+	}
+	private, err := a.sealer.Open(ctx, row.Sealed, inst.keyAAD(row.ID))
+	if err != nil {
+		return fail(err)
+	}
+	key, err := token.ParseSigningKey(token.Algorithm(row.Algorithm), private)
+	if err != nil {
+		return fail(err)
+	}
+	if key.ID() != row.ID {
+		return fail(errText("the sealed key is another one"))
+	}
+	return key, nil
+}
+
+// spare is a key that was made and sealed before the door was entered: sealing
+// may ask another machine, and nobody else could write meanwhile.
+type spare struct {
+	key    *token.SigningKey
+	sealed []byte
+}
+
+// spares makes what the schedule will need.
+func (a *Authority) spares(ctx context.Context, inst Instance, steps []keyring.Step) ([]spare, error) {
+	var made []spare
+	for _, step := range steps {
+		if step.Do != keyring.Make {
+			continue
+		}
+		key, err := token.GenerateSigningKey(a.cfg.TokenAlgorithm, a.cfg.Random)
+		if err != nil {
+			return nil, err
+		}
+		private, err := key.Marshal()
+		if err != nil {
+			return nil, err
+		}
+		sealed, err := a.sealer.Seal(ctx, private, inst.keyAAD(key.ID()))
+		if err != nil {
+			return nil, &Error{Kind: ErrKey, Entity: nounSigningKey, ID: key.ID(), Err: err}
+		}
+		made = append(made, spare{key, sealed})
+	}
+	return made, nil
+}
+
+// due is what the schedule has for a ring now.
+func (a *Authority) due(r *ring, now time.Time) []keyring.Step {
+	var scheduled []keyring.Key
+	for _, row := range r.rows {
+		scheduled = append(scheduled, keyring.Key{ID: row.ID, State: keyring.State(row.State), SignsFrom: row.SignsFrom, EndsAt: row.EndsAt})
+	}
+	return a.schedule().Due(scheduled, now)
+}
+
+// turnRing carries out what the schedule has due. Inside the door it is a
+// compare-and-set: it starts from the rows as they are.
+func (c *change) turnRing(made []spare) error {
+	rows := append([]SigningKey(nil), c.inst.ring.rows...)
+	open := maps.Clone(c.inst.ring.opened)
+	if open == nil {
+		open = map[string]*token.SigningKey{}
+	}
+	for _, step := range c.a.due(c.inst.ring, c.at) {
+		if step.Do == keyring.Make {
+			if len(made) == 0 {
+				return &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: errText("the ring was turned meanwhile")}
+			}
+			row, err := c.addKey(made[0], step.At)
+			if err != nil {
+				return err
+			}
+			rows, open[row.ID], made = append(rows, row), made[0].key, made[1:]
+			continue
+		}
+		for i := range rows {
+			if rows[i].ID == step.ID {
+				if err := c.moveKey(&rows[i], step); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	live := make([]SigningKey, 0, len(rows))
+	for _, row := range rows {
+		if row.State != KeyRetired {
+			live = append(live, row)
+		}
+	}
+	next := *c.inst
+	var err error
+	if next.ring, err = c.a.compileRing(c.ctx, live, next.row, open); err != nil {
+		return err
+	}
+	c.inst = &next
+	return nil
+}
+
+func (c *change) addKey(s spare, signsFrom time.Time) (SigningKey, error) {
+	row := SigningKey{
+		ID: s.key.ID(), Algorithm: string(s.key.Algorithm()), State: KeyNext, Public: s.key.Public().DER(), Sealed: s.sealed,
+		CreatedAt: c.at, SignsFrom: signsFrom, Revision: c.revision(),
+	}
+	if !signsFrom.After(c.at) {
+		row.State = KeyCurrent
+	}
+	if err := c.tx.SigningKeys().Insert(c.ctx, row); err != nil {
+		return SigningKey{}, err
+	}
+	return row, c.record(c.inst.row.SystemOrg, nounSigningKey, row.ID, "create", nil, row.public())
+}
+
+func (c *change) moveKey(row *SigningKey, step keyring.Step) error {
+	before := row.public()
+	var verb string
+	switch step.Do {
+	case keyring.Retire:
+		verb, row.State, row.RetiredAt, row.EndsAt = "retire", KeyRetiring, c.at, step.At
+	case keyring.Promote:
+		verb, row.State = "promote", KeyCurrent
+	case keyring.Drop:
+		verb, row.State, row.Sealed = "drop", KeyRetired, nil
+	}
+	row.Revision = c.revision()
+	if err := c.tx.SigningKeys().Update(c.ctx, *row); err != nil {
+		return err
+	}
+	return c.record(c.inst.row.SystemOrg, nounSigningKey, row.ID, verb, before, row.public())
+}
+
+// public is the row without its private half, for the log.
+func (k SigningKey) public() SigningKey {
+	k.Sealed = nil
+	return k
+}
+
+// currentRing returns the ring, turned first when something is due. While
+// turning fails, the keys that are there go on: a signer is good until its
+// successor has been published for long enough.
+func (a *Authority) currentRing(ctx context.Context) (*ring, error) {
+	inst := a.instance.Load()
+	now := a.clock.Now()
+	if now < inst.ring.wake || inst.ring.signer != nil && now < a.turnAgain.Load() {
+		return inst.ring, nil
+	}
+	err := a.turn(ctx, inst)
+	inst = a.instance.Load()
+	if err == nil || inst.ring.signer == nil {
+		return inst.ring, err
+	}
+	a.turnAgain.Store(now + turnPause.Microseconds())
+	a.log.Error("the key ring could not be turned; the keys that are there go on", "err", err)
+	return inst.ring, nil
+}
+
+const (
+	turnPause = 10 * time.Second // between two tries to turn the ring
+	turnWait  = 2 * time.Second  // for sealing a new key
+)
+
+func (a *Authority) turn(ctx context.Context, inst *instance) error {
+	sealing, cancel := context.WithTimeout(ctx, turnWait)
+	defer cancel()
+	made, err := a.spares(sealing, inst.row, a.due(inst.ring, time.UnixMicro(a.clock.Now())))
+	if err != nil {
+		return err
+	}
+	return a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
+		c := a.newChange(ctx, tx, cand, actor{system: true, reason: "the key schedule"}, "turn ring", "")
+		if c.now < c.inst.ring.wake {
+			return cand, nil // somebody was faster
+		}
+		if err := c.turnRing(made); err != nil {
+			return cand, err
+		}
+		next, err := c.finish()
+		return next.complete(), err
+	})
+}

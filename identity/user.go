@@ -1,0 +1,125 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/claviger-go/claviger/policy"
+)
+
+// UserSpec is what a user is made of. The host has logged the person in, or
+// will; this library holds no password.
+type UserSpec struct {
+	Email       string // required; folded to lower case, unique among the org's users
+	DisplayName string
+	Description string
+	Labels      map[string]string
+	External    ExternalID
+	Inactive    bool     // made inactive
+	Roles       []string // names or ids of roles, bound at Root
+	Groups      []GroupID
+}
+
+// UserResult is a user that was made or found.
+type UserResult struct {
+	Account
+	Created bool // false: it was there, and nothing was changed
+}
+
+// CreateUser makes a user. It fails with ErrConflict when the e-mail address
+// or the external id is taken in the org.
+func (o *OrgAdmin) CreateUser(ctx context.Context, spec UserSpec) (UserResult, error) {
+	return o.makeUser(ctx, "CreateUser", spec)
+}
+
+// EnsureUser makes a user unless the org has one with this e-mail address; then
+// it returns that one, whatever its state, and changes nothing.
+func (o *OrgAdmin) EnsureUser(ctx context.Context, spec UserSpec) (UserResult, error) {
+	return o.makeUser(ctx, "EnsureUser", spec)
+}
+
+func (o *OrgAdmin) makeUser(ctx context.Context, op string, spec UserSpec) (out UserResult, err error) {
+	err = o.write(ctx, op, o.org, func(c *change) error {
+		email, ok := foldEmail(spec.Email)
+		if !ok {
+			return invalid(nounAccount, "Email", "%q is no e-mail address", clip(spec.Email))
+		}
+		found, exists, err := one(c, c.tx.Accounts(), o.org, Cond{Field: FieldKind, Value: string(User)}, Cond{Field: FieldName, Value: email})
+		if err != nil {
+			return err
+		}
+		if exists && op == "EnsureUser" {
+			c.differs(nounAccount, string(found.ID), found.State == AccountActive && found.External == spec.External)
+			out = UserResult{Account: found}
+			return nil
+		}
+		out.Account, err = c.createUser(o.org, spec)
+		out.Created = err == nil
+		return err
+	})
+	return out, err
+}
+
+func (c *change) createUser(org OrgID, spec UserSpec) (Account, error) {
+	id, err := changeID[Account](c, "us_")
+	if err != nil {
+		return Account{}, err
+	}
+	a := Account{
+		ID: id, Org: org, Kind: User, DisplayName: spec.DisplayName, Description: spec.Description,
+		Labels: spec.Labels, External: spec.External, State: AccountActive, Meta: c.created(),
+	}
+	if spec.Inactive {
+		a.State = AccountInactive
+	}
+	if err := c.setEmail(&a, spec.Email); err != nil {
+		return Account{}, err
+	}
+	if err := c.insertAccount(a); err != nil {
+		return Account{}, err
+	}
+	return a, c.equip(a, spec.Groups, spec.Roles, nil)
+}
+
+// setEmail folds an address and refuses one that another user of the org has.
+func (c *change) setEmail(a *Account, email string) error {
+	if a.Kind != User {
+		return invalid(nounAccount, "Email", "only users have one")
+	}
+	folded, ok := foldEmail(email)
+	if !ok {
+		return invalid(nounAccount, "Email", "%q is no e-mail address", clip(email))
+	}
+	found, exists, err := one(c, c.tx.Accounts(), a.Org, Cond{Field: FieldKind, Value: string(User)}, Cond{Field: FieldName, Value: folded})
+	if err != nil {
+		return err
+	}
+	if exists && found.ID != a.ID {
+		return conflict(nounAccount, email, "Email", "is that of "+string(found.ID))
+	}
+	a.Name = folded
+	return nil
+}
+
+// equip puts a new account into groups and binds its roles.
+func (c *change) equip(a Account, groups []GroupID, roles []string, bindings []BindingSpec) error {
+	for _, group := range groups {
+		if err := c.addMember(a.Org, group, SubjectID(a.ID)); err != nil {
+			return err
+		}
+	}
+	for _, role := range roles {
+		if _, err := c.createBinding(a.Org, BindingSpec{Subject: SubjectID(a.ID), Role: role, Scope: policy.Root}); err != nil {
+			return err
+		}
+	}
+	for _, spec := range bindings {
+		if !spec.Subject.IsZero() {
+			return invalid(nounAccount, "Bindings", "the subject is the new account: leave it empty")
+		}
+		spec.Subject = SubjectID(a.ID)
+		if _, err := c.createBinding(a.Org, spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}

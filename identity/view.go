@@ -1,0 +1,281 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/claviger-go/claviger/identity/internal/paged"
+	"github.com/claviger-go/claviger/policy"
+)
+
+// view is all that decisions about one org need, compiled and immutable. A
+// write edits a fork of it and publishes the fork; readers keep what they hold.
+type view struct {
+	line        uint64 // slots of two views mean the same when their lines are equal
+	number      uint64 // given when it is published, 0 before
+	origin      uint64 // the number of the published view that it was edited from
+	org         Org
+	head        chainHead
+	revision    uint64 // the last change that touched this org
+	rules       *policy.Snapshot
+	accounts    paged.Table[accountLife]
+	credentials paged.Table[credentialLife]
+}
+
+// accountLife is what liveness reads of an account.
+type accountLife struct {
+	kind        AccountKind
+	state       AccountState
+	until       int64 // Unix microseconds, 0 = never
+	minRevision uint64
+}
+
+// credentialLife is what liveness reads of a credential.
+type credentialLife struct {
+	account     AccountID
+	state       CredentialState
+	until       int64 // Unix microseconds, 0 = never
+	ends        int64 // end of a grace period, 0 = none
+	minRevision uint64
+}
+
+// draft is a view being edited.
+type draft struct {
+	view
+	from             uint64 // the revision of the view it started from
+	draftRules       *policy.Draft
+	draftAccounts    *paged.Editor[accountLife]
+	draftCredentials *paged.Editor[credentialLife]
+}
+
+func (v *view) edit() *draft {
+	d := &draft{view: *v, from: v.revision}
+	if v.number != 0 {
+		d.number, d.origin = 0, v.number
+	}
+	return d
+}
+
+// freeze returns the draft as it stands; the draft can be edited further.
+func (d *draft) freeze() *view {
+	if d.draftRules != nil {
+		d.rules, d.draftRules = d.draftRules.Snapshot(), nil
+	}
+	if d.draftAccounts != nil {
+		d.accounts, d.draftAccounts = d.draftAccounts.Table(), nil
+	}
+	if d.draftCredentials != nil {
+		d.credentials, d.draftCredentials = d.draftCredentials.Table(), nil
+	}
+	frozen := d.view
+	return &frozen
+}
+
+func (d *draft) editRules() *policy.Draft {
+	if d.draftRules == nil {
+		d.draftRules = d.rules.Edit()
+	}
+	return d.draftRules
+}
+
+func (d *draft) editAccounts() *paged.Editor[accountLife] {
+	if d.draftAccounts == nil {
+		d.draftAccounts = d.accounts.Edit()
+	}
+	return d.draftAccounts
+}
+
+func (d *draft) editCredentials() *paged.Editor[credentialLife] {
+	if d.draftCredentials == nil {
+		d.draftCredentials = d.credentials.Edit()
+	}
+	return d.draftCredentials
+}
+
+func (d *draft) putAccount(a Account) {
+	d.editAccounts().Put(string(a.ID), accountLife{kind: a.Kind, state: a.State, until: micros(a.ValidUntil), minRevision: a.MinRevision})
+	if a.State == AccountDeleted {
+		d.editRules().RemoveAccount(string(a.ID))
+		return
+	}
+	d.editRules().PutAccount(policy.Account{ID: string(a.ID), Kind: a.Kind.policyKind()})
+}
+
+func (d *draft) removeAccount(id AccountID) {
+	d.editAccounts().Delete(string(id))
+	d.editRules().RemoveAccount(string(id))
+}
+
+func (d *draft) putGroup(g Group) {
+	switch {
+	case g.Deleted:
+		d.editRules().RemoveGroup(string(g.ID))
+	case !g.System:
+		d.editRules().PutGroup(string(g.ID))
+	}
+}
+
+func (d *draft) putRole(r Role) error {
+	if r.Deleted {
+		d.editRules().RemoveRole(string(r.ID))
+		return nil
+	}
+	return d.editRules().LoadRole(r.compile())
+}
+
+func (d *draft) putMember(m Member) error {
+	return d.editRules().AddMember(string(m.Group), ruleID(m.Member))
+}
+
+func (d *draft) putBinding(b Binding) error {
+	return d.editRules().PutBinding(b.compile())
+}
+
+func (d *draft) putCredential(c Credential) {
+	d.editCredentials().Put(string(c.ID), credentialLife{
+		account: c.Account, state: c.State, until: micros(c.ValidUntil), ends: micros(c.EndsAt), minRevision: c.MinRevision,
+	})
+}
+
+// loadView compiles an org from its rows.
+func (a *Authority) loadView(ctx context.Context, tx Txn, id OrgID) (*view, error) {
+	org, err := tx.Orgs().Find(ctx, id, id)
+	if err != nil {
+		return nil, err
+	}
+	d := a.emptyView(org).edit()
+	if d.revision, err = tx.Changes().Revision(ctx); err != nil {
+		return nil, err
+	}
+	last, err := tx.Changes().Head(ctx, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	d.head = chainHead{seq: last.Seq, mac: last.MAC}
+	if err := d.load(ctx, tx.World()); err != nil {
+		return nil, err
+	}
+	return d.freeze(), nil
+}
+
+func (d *draft) load(ctx context.Context, world World) error {
+	id := d.org.ID
+	for row, err := range world.Accounts(ctx, id) {
+		if err != nil {
+			return err
+		}
+		d.putAccount(row)
+	}
+	for row, err := range world.Groups(ctx, id) {
+		if err != nil {
+			return err
+		}
+		d.putGroup(row)
+	}
+	for row, err := range world.Members(ctx, id) {
+		if err != nil {
+			return err
+		}
+		if err := d.putMember(row); err != nil {
+			return err
+		}
+	}
+	for row, err := range world.Roles(ctx, id) {
+		if err != nil {
+			return err
+		}
+		if err := d.putRole(row); err != nil {
+			return err
+		}
+	}
+	for row, err := range world.Bindings(ctx, id) {
+		if err != nil {
+			return err
+		}
+		if err := d.putBinding(row); err != nil {
+			return err
+		}
+	}
+	for row, err := range world.Credentials(ctx, id) {
+		if err != nil {
+			return err
+		}
+		d.putCredential(row)
+	}
+	return nil
+}
+
+// emptyView is an org without rows, the start of a new line of views.
+func (a *Authority) emptyView(org Org) *view {
+	return &view{line: a.lines.Add(1), org: org, rules: policy.New(a.catalog, a.codeRoles, string(org.ID))}
+}
+
+// The nouns, as the log names them.
+const (
+	nounInstance   = "instance"
+	nounSigningKey = "signing-key"
+	nounOrg        = "org"
+	nounAccount    = "account"
+	nounGroup      = "group"
+	nounMember     = "member"
+	nounRole       = "role"
+	nounBinding    = "binding"
+	nounCredential = "credential"
+)
+
+// apply brings one noun of the draft up to date with its row: another process
+// changed it.
+func (d *draft) apply(ctx context.Context, tx Txn, noun, id string) error {
+	org := d.org.ID
+	switch noun {
+	case nounOrg:
+		row, err := tx.Orgs().Find(ctx, org, org)
+		if err == nil {
+			d.org = row
+		}
+		return err
+	case nounAccount:
+		row, err := tx.Accounts().Find(ctx, org, AccountID(id))
+		return settle(err, func() error { d.putAccount(row); return nil }, func() { d.removeAccount(AccountID(id)) })
+	case nounGroup:
+		row, err := tx.Groups().Find(ctx, org, GroupID(id))
+		return settle(err, func() error { d.putGroup(row); return nil }, func() { d.editRules().RemoveGroup(id) })
+	case nounMember:
+		row, err := tx.Members().Find(ctx, org, MemberKey(id))
+		return settle(err, func() error { return d.putMember(row) }, func() {
+			group, member := MemberKey(id).split()
+			d.editRules().RemoveMember(string(group), ruleID(member))
+		})
+	case nounRole:
+		row, err := tx.Roles().Find(ctx, org, RoleID(id))
+		return settle(err, func() error { return d.putRole(row) }, func() { d.editRules().RemoveRole(id) })
+	case nounBinding:
+		row, err := tx.Bindings().Find(ctx, org, BindingID(id))
+		return settle(err, func() error { return d.putBinding(row) }, func() { d.editRules().RemoveBinding(id) })
+	case nounCredential:
+		row, err := tx.Credentials().Find(ctx, org, CredentialID(id))
+		return settle(err, func() error { d.putCredential(row); return nil }, func() { d.editCredentials().Delete(id) })
+	}
+	return nil
+}
+
+// settle puts a row that was found and removes one that is gone.
+func settle(err error, put func() error, remove func()) error {
+	switch {
+	case err == nil:
+		return put()
+	case errors.Is(err, ErrNotFound):
+		remove()
+		return nil
+	}
+	return err
+}
+
+// micros is a time as decisions keep it; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}

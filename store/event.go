@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+
+	"github.com/claviger-go/claviger/identity"
+)
+
+type eventRow struct {
+	identity.Event
+	At         micros
+	Before     bytes
+	After      bytes
+	BeforeHash bytes
+	AfterHash  bytes
+	Prev       bytes
+	MAC        bytes
+}
+
+// eventTable is used for its columns only: the log is read in its own orders.
+func eventTable() table[identity.Event, string, eventRow] {
+	return table[identity.Event, string, eventRow]{
+		entity: "event",
+		name:   "identity_event",
+		key:    []string{"revision", "item"},
+		columns: []string{"revision", "item", "org_id", "seq", "at", "noun", "id", "verb", "actor", "reason", "on_behalf_of",
+			"credential", "request_id", "before", "after", "before_hash", "after_hash", "prev", "mac"},
+		row: func(e identity.Event) eventRow {
+			return eventRow{e, micros{e.At}, e.Before, e.After, e.BeforeHash, e.AfterHash, e.Prev, e.MAC}
+		},
+		noun: func(r eventRow) identity.Event {
+			r.Event.At = r.At.Time
+			r.Event.Before, r.Event.After = r.Before, r.After
+			r.Event.BeforeHash, r.Event.AfterHash = r.BeforeHash, r.AfterHash
+			r.Event.Prev, r.Event.MAC = r.Prev, r.MAC
+			return r.Event
+		},
+	}
+}
+
+// changes implements [identity.Changes].
+type changes struct {
+	run runner
+	t   *table[identity.Event, string, eventRow]
+}
+
+func (c changes) Revision(ctx context.Context) (uint64, error) {
+	var revision uint64
+	const newest = `SELECT coalesce(max(revision), 0) FROM identity_event`
+	err := c.run.one(ctx, &revision, newest)
+	return revision, c.t.dialect.fail(c.t.entity, "", err)
+}
+
+func (c changes) Since(ctx context.Context, revision uint64, limit int) ([]identity.Event, error) {
+	if err := c.limit(limit); err != nil {
+		return nil, err
+	}
+	// The page ends with the revision that its last event belongs to.
+	const since = `SELECT revision, item, org_id, seq, at, noun, id, verb, actor, reason, on_behalf_of, credential, request_id
+		FROM identity_event
+		WHERE revision > $1 AND revision <= coalesce(
+			(SELECT revision FROM identity_event WHERE revision > $1 ORDER BY revision, item LIMIT 1 OFFSET $2),
+			9223372036854775807)
+		ORDER BY revision, item`
+	return c.read(ctx, since, revision, limit-1)
+}
+
+func (c changes) Head(ctx context.Context, org identity.OrgID) (identity.Event, error) {
+	var row eventRow
+	text := c.t.selects + ` WHERE org_id = $1 ORDER BY seq DESC LIMIT 1`
+	if err := c.run.one(ctx, &row, text, string(org)); err != nil {
+		return identity.Event{}, c.t.dialect.fail(c.t.entity, "", err)
+	}
+	return c.t.noun(row), nil
+}
+
+func (c changes) Append(ctx context.Context, events []identity.Event) error {
+	for _, e := range events {
+		if _, err := c.run.exec(ctx, c.t.insert, values(c.t.row(e), c.t.insertFrom)...); err != nil {
+			return c.t.dialect.fail(c.t.entity, e.ID, err)
+		}
+	}
+	return nil
+}
+
+func (c changes) Page(ctx context.Context, org identity.OrgID, after uint64, limit int) ([]identity.Event, error) {
+	if err := c.limit(limit); err != nil {
+		return nil, err
+	}
+	return c.read(ctx, c.t.selects+` WHERE org_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, string(org), after, limit)
+}
+
+func (c changes) limit(limit int) error {
+	if limit < 1 {
+		return invalid(c.t.entity, "Limit", "%d is less than 1", limit)
+	}
+	return nil
+}
+
+func (c changes) read(ctx context.Context, text string, args ...any) ([]identity.Event, error) {
+	var found []eventRow
+	if err := c.run.all(ctx, &found, text, args...); err != nil {
+		return nil, c.t.dialect.fail(c.t.entity, "", err)
+	}
+	events := make([]identity.Event, len(found))
+	for i := range found {
+		events[i] = c.t.noun(found[i])
+	}
+	return events, nil
+}

@@ -1,0 +1,59 @@
+package sqlite
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/claviger-go/claviger/store"
+)
+
+// TestPlans holds the look-ups that every write of their noun makes to an
+// index: without one, making many rows of an org takes the square of their
+// number. The texts are those that package store builds.
+func TestPlans(t *testing.T) {
+	plans := []struct{ query, index string }{
+		{`SELECT * FROM identity_role WHERE org_id = $1 AND name = $2 ORDER BY id LIMIT $3 + 0`, "identity_role_name"},
+		{`SELECT * FROM identity_role WHERE name = $1 ORDER BY id LIMIT $2 + 0`, "identity_role_name"},
+		{`SELECT * FROM identity_credential WHERE org_id = $1 AND thumbprint = $2 ORDER BY id LIMIT $3 + 0`, "identity_credential_key"},
+		{`SELECT * FROM identity_credential WHERE id = $1 ORDER BY id LIMIT $2 + 0`, "sqlite_autoindex_identity_credential"},
+		{`SELECT count(*) FROM identity_credential WHERE org_id = $1 AND account_id = $2 AND state = $3`, "identity_credential_account"},
+		{`SELECT * FROM identity_account WHERE org_id = $1 AND kind = $2 AND name = $3 ORDER BY id LIMIT $4 + 0`, "sqlite_autoindex_identity_account"},
+		{`SELECT * FROM identity_account WHERE org_id = $1 AND external_issuer = $2 AND external_subject = $3 AND external_subject <> '' ORDER BY id LIMIT $4 + 0`,
+			"identity_account_external"},
+		{`SELECT * FROM identity_group WHERE org_id = $1 AND name = $2 ORDER BY id LIMIT $3 + 0`, "sqlite_autoindex_identity_group"},
+		{`SELECT count(*) FROM identity_member WHERE org_id = $1 AND member_id = $2`, "identity_member_member"},
+		{`SELECT count(*) FROM identity_binding WHERE org_id = $1 AND role = $2`, "identity_binding_role"},
+		{`SELECT * FROM identity_binding WHERE org_id = $1 AND subject = $2 ORDER BY id LIMIT $3 + 0`, "identity_binding_subject"},
+		{`SELECT * FROM identity_binding WHERE org_id = $1 AND subject = $2 AND role = $3 AND scope = $4 ORDER BY id LIMIT $5 + 0`, "identity_binding_subject"},
+		{`SELECT * FROM identity_binding WHERE org_id = $1 AND role = $2 ORDER BY id LIMIT $3 + 0`, "identity_binding_role"},
+		{`SELECT * FROM identity_credential WHERE org_id = $1 AND account_id = $2 ORDER BY id LIMIT $3 + 0`, "identity_credential_account"},
+		{`SELECT * FROM identity_member WHERE org_id = $1 AND member_id = $2 ORDER BY group_id, member_id LIMIT $3 + 0`, "identity_member_member"},
+	}
+	s := openStore(t, newPath(t))
+	tx, err := s.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	for _, p := range plans {
+		rows, err := tx.(*store.WriteTxn).QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+p.query, "a", "b", "c", 1, 1)
+		if err != nil {
+			t.Fatalf("%s: %v", p.query, err)
+		}
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, detail)
+		}
+		if err := rows.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(plan, "; "); !strings.Contains(text, "INDEX "+p.index) {
+			t.Errorf("%s\nis answered by: %s", p.query, text)
+		}
+	}
+}

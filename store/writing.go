@@ -1,0 +1,184 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/claviger-go/claviger/identity"
+)
+
+// WriteTxn is the write transaction. Its statements ignore the cancellation
+// of the contexts they are given: SQLite answers an interrupted write by
+// rolling back the whole transaction. It is used by one goroutine at a time.
+type WriteTxn struct {
+	txn
+	writer *writer
+	ended  atomic.Bool
+	lost   error // a statement failed in a way after which the engine may have rolled everything back
+}
+
+var _ identity.WriteTxn = (*WriteTxn)(nil)
+
+// Savepoint begins a part that can be undone by itself. Parts nest.
+func (t *WriteTxn) Savepoint() error { return t.control(t.writer.dialect.Savepoint) }
+
+// RollbackTo undoes the newest part and ends it. When it fails, the state of
+// the transaction is unknown, and it must be rolled back.
+func (t *WriteTxn) RollbackTo() error {
+	t.lost = nil // if the engine still knows the part, it has kept the transaction
+	if err := t.control(t.writer.dialect.RollbackTo); err != nil {
+		return err
+	}
+	return t.Release()
+}
+
+// Release keeps the newest part and ends it. When it fails, the state of the
+// transaction is unknown, and it must be rolled back.
+func (t *WriteTxn) Release() error { return t.control(t.writer.dialect.Release) }
+
+func (t *WriteTxn) control(text string) error {
+	if err := t.over(); err != nil {
+		return storageError("transaction", err)
+	}
+	_, err := t.writer.exec(context.Background(), text)
+	if err != nil {
+		t.lost = err
+	}
+	return t.writer.dialect.fail("transaction", "", err)
+}
+
+// note remembers an error after which the engine may have rolled everything
+// back: the next statement would run outside any transaction and be kept by
+// itself.
+func (t *WriteTxn) note(err error) error {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		switch t.writer.dialect.Classify(err) {
+		case ClassFailure, ClassBusy:
+			t.lost = err
+		}
+	}
+	return err
+}
+
+// over tells why nothing more can be done in the transaction, if so.
+func (t *WriteTxn) over() error {
+	switch {
+	case t.lost != nil:
+		return fmt.Errorf("%w: %w", errLost, t.lost)
+	case t.ended.Load():
+		return errEnded
+	case t.writer.dead.Load():
+		return errClosed
+	}
+	return nil
+}
+
+// Commit ends the transaction and returns when it is durable. When it fails,
+// whether it was kept is unknown until the log is read again. A transaction
+// with a part that could not be undone is rolled back.
+func (t *WriteTxn) Commit() error {
+	if !t.ended.CompareAndSwap(false, true) {
+		return storageError("transaction", errEnded)
+	}
+	defer t.writer.give()
+	if t.writer.dead.Load() {
+		t.writer.discard()
+		return storageError("transaction", errClosed)
+	}
+	if t.lost != nil {
+		t.writer.discard()
+		return storageError("transaction", fmt.Errorf("%w: %w", errLost, t.lost))
+	}
+	_, err := t.writer.exec(context.Background(), t.writer.dialect.Commit)
+	if err != nil {
+		// Some failures leave the transaction open and some do not.
+		t.writer.discard()
+	}
+	return t.writer.dialect.fail("transaction", "", err)
+}
+
+// Rollback undoes the transaction and ends it. After the end it does nothing.
+// It cannot fail: what the engine does not undo by the statement goes with its
+// connection.
+func (t *WriteTxn) Rollback() error {
+	if !t.ended.CompareAndSwap(false, true) {
+		return nil
+	}
+	defer t.writer.give()
+	if _, err := t.writer.exec(context.Background(), t.writer.dialect.Rollback); err != nil || t.writer.dead.Load() {
+		t.writer.discard()
+	}
+	return nil
+}
+
+// ExecContext runs a statement of the host in the transaction. It must not
+// end the transaction. The error is the driver's.
+func (t *WriteTxn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := t.over(); err != nil {
+		return nil, storageError("transaction", err)
+	}
+	result, err := t.writer.conn.ExecContext(context.WithoutCancel(ctx), query, args...)
+	return result, t.note(err)
+}
+
+// QueryContext runs a query of the host in the transaction. The rows must be
+// closed before the transaction ends.
+func (t *WriteTxn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := t.over(); err != nil {
+		return nil, storageError("transaction", err)
+	}
+	rows, err := t.writer.conn.QueryContext(context.WithoutCancel(ctx), query, args...)
+	return rows, t.note(err)
+}
+
+// QueryRowContext runs a query of the host that returns at most one row. After
+// the end of the transaction the row's error is [context.Canceled].
+func (t *WriteTxn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if t.over() != nil {
+		// A sql.Row cannot be made by hand; one that never ran can.
+		dead, cancel := context.WithCancel(ctx)
+		cancel()
+		return t.writer.db.QueryRowContext(dead, query, args...)
+	}
+	return t.writer.conn.QueryRowContext(context.WithoutCancel(ctx), query, args...)
+}
+
+// writing is the runner of a write transaction.
+type writing struct{ t *WriteTxn }
+
+func (r writing) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	if err := r.t.over(); err != nil {
+		return 0, err
+	}
+	n, err := r.t.writer.exec(context.WithoutCancel(ctx), text, args...)
+	return n, r.t.note(err)
+}
+
+func (r writing) one(ctx context.Context, dest any, text string, args ...any) error {
+	if err := r.t.over(); err != nil {
+		return err
+	}
+	return r.t.note(r.t.writer.with(text, func(stmt *sqlx.Stmt) error {
+		return stmt.GetContext(context.WithoutCancel(ctx), dest, args...)
+	}))
+}
+
+func (r writing) all(ctx context.Context, dest any, text string, args ...any) error {
+	if err := r.t.over(); err != nil {
+		return err
+	}
+	return r.t.note(r.t.writer.with(text, func(stmt *sqlx.Stmt) error {
+		return stmt.SelectContext(context.WithoutCancel(ctx), dest, args...)
+	}))
+}
+
+// query does not use a prepared statement: the caller may run the same text
+// again while it reads.
+func (r writing) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	return r.t.QueryContext(ctx, text, args...)
+}
