@@ -1,0 +1,149 @@
+package httpauth
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/claviger-go/claviger/identity"
+)
+
+// Options are what a host may change about [NewMux] and [Authenticate].
+type Options struct {
+	// Realm is the protection space that challenges name (RFC 9110 section
+	// 11.5), in printable ASCII; default "api".
+	Realm string
+	// Logger receives failures that a caller is not told about, and answers that
+	// passed no guard; default [slog.Default].
+	Logger *slog.Logger
+}
+
+// Mux is an [http.ServeMux] in which every route has a guard. Patterns,
+// precedence, path cleaning, and the answers 404 and 405 are those of
+// http.ServeMux; the pattern that it matched is what the guard belongs to.
+type Mux struct {
+	front front
+	mux   *http.ServeMux
+}
+
+// NewMux makes a Mux without routes. It panics when id is nil. At most one
+// Options may be given.
+func NewMux(id *identity.Authority, opts ...Options) *Mux {
+	return &Mux{front: newFront(id, opts), mux: http.NewServeMux()}
+}
+
+// Handle registers a handler for a pattern. It panics when the pattern is bad
+// or taken, and when the guard cannot work: when it is the zero Guard, when it
+// requires a permission that the Authority's catalog does not have, or when
+// its target, or the handler, is nil.
+func (m *Mux) Handle(pattern string, guard Guard, handler http.Handler) {
+	if f, ok := handler.(http.HandlerFunc); handler == nil || ok && f == nil {
+		panic(fmt.Sprintf("httpauth: %s: the handler is nil", pattern))
+	}
+	m.mux.Handle(pattern, m.front.wrap(pattern, guard, handler))
+}
+
+// HandleFunc is Handle with a function.
+func (m *Mux) HandleFunc(pattern string, guard Guard, handler func(http.ResponseWriter, *http.Request)) {
+	m.Handle(pattern, guard, http.HandlerFunc(handler))
+}
+
+// ServeHTTP serves a request with the handler whose pattern matches it best.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
+
+// front is what stands before handlers.
+type front struct {
+	id    *identity.Authority
+	realm string // quoted
+	log   *slog.Logger
+}
+
+func newFront(id *identity.Authority, opts []Options) front {
+	if id == nil {
+		panic("httpauth: the Authority is nil")
+	}
+	if len(opts) > 1 {
+		panic("httpauth: more than one Options")
+	}
+	f := front{id: id}
+	realm := ""
+	for _, o := range opts {
+		realm, f.log = o.Realm, o.Logger
+	}
+	if f.realm = quote(cmp.Or(realm, defaultRealm)); f.realm == "" {
+		panic("httpauth: the realm is not printable ASCII")
+	}
+	if f.log == nil {
+		f.log = slog.Default()
+	}
+	return f
+}
+
+// wrap puts a guard before a handler.
+func (f front) wrap(pattern string, guard Guard, next http.Handler) http.Handler {
+	if guard.public {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r = f.begin(r, identity.Principal{})
+			settle(r, passed)
+			next.ServeHTTP(w, r)
+		})
+	}
+	permission, known := f.id.Permission(guard.permission)
+	switch {
+	case guard.permission == "" && guard.target == nil:
+		panic(fmt.Sprintf("httpauth: %s: the guard is neither Require nor Public", pattern))
+	case !known:
+		panic(fmt.Sprintf("httpauth: %s: the catalog has no permission %q", pattern, guard.permission))
+	case guard.target == nil:
+		panic(fmt.Sprintf("httpauth: %s: the target is nil", pattern))
+	}
+	question := identity.Request{Permission: permission}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := f.authenticate(r)
+		if err == nil && p.IsZero() {
+			err = errNoToken
+		}
+		r = f.begin(r, p)
+		if err == nil {
+			err = f.ask(r, p, question, guard.target)
+		}
+		if err != nil {
+			Write(w, r, err)
+			return
+		}
+		settle(r, passed)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ask finds out what a request is about and whether the principal may do it.
+func (f front) ask(r *http.Request, p identity.Principal, question identity.Request, target func(*http.Request) (identity.Target, error)) error {
+	t, err := target(r)
+	switch {
+	case err == nil:
+		question.Principal, question.Org, question.Path = p, t.Org, t.Path
+		return f.id.Check(r.Context(), question)
+	case errors.Is(err, identity.ErrNotFound):
+		return &identity.Error{Kind: identity.ErrNotFound}
+	case unavailable(err):
+		return err
+	}
+	f.log.WarnContext(r.Context(), "no target", "pattern", r.Pattern, "err", err)
+	return &identity.Error{Kind: identity.ErrDenied, Entity: entityPermission, ID: question.Permission.String()}
+}
+
+// authenticate returns who presents the credential of a request; the zero
+// Principal if it presents none.
+func (f front) authenticate(r *http.Request) (identity.Principal, error) {
+	token, err := bearer(r)
+	if err != nil {
+		f.log.WarnContext(r.Context(), "credential refused", "method", r.Method, "pattern", r.Pattern, "err", err)
+		return identity.Principal{}, err
+	}
+	if token == "" {
+		return identity.Principal{}, nil
+	}
+	return f.id.Authenticate(r.Context(), token)
+}
