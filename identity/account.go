@@ -114,6 +114,34 @@ func (o *OrgAdmin) AllAccounts(ctx context.Context, f AccountFilter) iter.Seq2[A
 	return every(func(page Page) (List[Account], error) { return o.Accounts(ctx, f, page) })
 }
 
+// AccountsByExternalID finds the accounts of one person in every org, deleted
+// ones included, for the host's login to choose from. It is for the host only,
+// and joins by issuer and subject, never by e-mail.
+func (s *Admin) AccountsByExternalID(ctx context.Context, e ExternalID) ([]Account, error) {
+	const op = "AccountsByExternalID"
+	if err := s.checkActor(); err != nil {
+		return nil, wrap(op, err)
+	}
+	if !s.who.system {
+		return nil, &Error{Kind: ErrDenied, Op: op, Entity: nounAccount, Err: errText("only System looks across orgs")}
+	}
+	if e.IsZero() {
+		return nil, wrap(op, invalid(nounAccount, "External", "is required"))
+	}
+	if err := e.check(); err != nil {
+		return nil, wrap(op, err)
+	}
+	q := Query{Everywhere: true, Limit: 1000, Where: []Cond{
+		{Field: FieldExternalIssuer, Value: e.Issuer}, {Field: FieldExternalSubject, Value: e.Subject},
+	}}
+	var out []Account
+	err := s.a.store.Read(ctx, func(tx Txn) (err error) {
+		out, err = tx.Accounts().Page(ctx, q)
+		return err
+	})
+	return out, wrap(op, err)
+}
+
 // insertAccount writes a new account, and joins it to the default groups.
 func (c *change) insertAccount(a Account) error {
 	if err := a.check(); err != nil {

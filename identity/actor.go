@@ -67,11 +67,13 @@ func (a *Authority) As(p Principal) *Admin {
 // In selects the org that the calls concern.
 func (s *Admin) In(org OrgID) *OrgAdmin { return &OrgAdmin{Admin: *s, org: org} }
 
-// scoped are the calls that are checked at the scope of a binding, not at Root;
-// they call permit themselves.
+// scoped are the calls that are not simply checked at Root; they call permit
+// themselves.
 func scoped(op string) bool {
 	switch op {
 	case "CreateBinding", "EnsureBinding", "DeleteBinding":
+		return true
+	case "AddPublicKey": // one's own key needs no permission
 		return true
 	}
 	return false
@@ -146,6 +148,9 @@ func (s *Admin) read(ctx context.Context, op string, org OrgID, fn func(ctx cont
 	}
 	if s.tx != nil {
 		return wrap(op, s.tx.look(ctx, s.who, op, org, fn))
+	}
+	if ctx.Value(nestedKey{s.a}) != nil {
+		return wrap(op, errNested())
 	}
 	if err := s.a.answers(ctx, s.a.clock.Now()); err != nil {
 		return wrap(op, err)
@@ -225,7 +230,7 @@ func (a *Authority) do(ctx context.Context, fn func(WriteTxn, candidate) (candid
 
 func (a *Authority) enter(ctx context.Context, door func(context.Context, func(WriteTxn, candidate) (candidate, error)) error, fn func(WriteTxn, candidate) (candidate, error)) error {
 	if ctx.Value(nestedKey{a}) != nil {
-		return &Error{Kind: ErrNested, Err: errText("inside Write, calls are made on its Tx")}
+		return errNested()
 	}
 	if err := a.attached(); err != nil {
 		return err
@@ -241,6 +246,10 @@ func (a *Authority) enter(ctx context.Context, door func(context.Context, func(W
 		return &Error{Kind: ErrBusy, Err: errText("no turn to write within MaxWrite")}
 	}
 	return err
+}
+
+func errNested() error {
+	return &Error{Kind: ErrNested, Err: errText("inside Write, calls are made on its Tx")}
 }
 
 // nestedKey marks the context inside a Write of one Authority.

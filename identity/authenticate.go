@@ -102,7 +102,7 @@ func (a *Authority) admit(ctx context.Context, p principal, now int64) (Principa
 
 // refuse is a failed authentication; the kind says more to the operator.
 func refuse(kind, cause error) error {
-	if kind == nil || kind == ErrUnauthenticated {
+	if kind == nil || errors.Is(kind, ErrUnauthenticated) {
 		return &Error{Kind: ErrUnauthenticated, Err: cause}
 	}
 	return &Error{Kind: ErrUnauthenticated, Err: &Error{Kind: kind, Entity: "proof", Err: cause}}

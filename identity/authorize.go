@@ -133,9 +133,10 @@ func (a *Authority) Check(ctx context.Context, req Request) error {
 // alive is nobody.
 func refusal(r policy.Reason, permission string) error {
 	kind := reasonKind(r)
-	switch kind {
-	case ErrUnauthenticated, ErrDisabled, ErrExpired, ErrRevoked:
-		return refuse(kind, errText(r.String()))
+	for _, dead := range []error{ErrUnauthenticated, ErrDisabled, ErrExpired, ErrRevoked} {
+		if errors.Is(kind, dead) {
+			return refuse(kind, errText(r.String()))
+		}
 	}
 	return &Error{Kind: kind, Entity: "permission", ID: permission, Err: errText(r.String())}
 }

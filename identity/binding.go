@@ -202,23 +202,27 @@ func (c *change) createBinding(org OrgID, spec BindingSpec) (Binding, error) {
 		Org: org, Subject: spec.Subject, Role: ref, Scope: spec.Scope, Effect: effectOf(spec), Start: instant(spec.Start), End: instant(spec.End),
 		Reach: spec.Reach, Reason: spec.Reason, Immutable: spec.Immutable, Meta: c.created(),
 	}
-	if b.ID, err = changeID[Binding](c, "bi_"); err != nil {
+	if err := c.mayBind(b); err != nil {
 		return Binding{}, err
 	}
-	if err := c.mayBind(b); err != nil {
+	return c.insertBinding(b)
+}
+
+func (c *change) insertBinding(b Binding) (_ Binding, err error) {
+	if b.ID, err = changeID[Binding](c, "bi_"); err != nil {
 		return Binding{}, err
 	}
 	if err := c.tx.Bindings().Insert(c.ctx, b); err != nil {
 		return Binding{}, err
 	}
-	d, err := c.draft(org)
+	d, err := c.draft(b.Org)
 	if err != nil {
 		return Binding{}, err
 	}
 	if err := d.putBinding(b); err != nil {
 		return Binding{}, &Error{Kind: ErrInvalid, Entity: nounBinding, Err: err}
 	}
-	return b, c.record(org, nounBinding, string(b.ID), "create", nil, b)
+	return b, c.record(b.Org, nounBinding, string(b.ID), "create", nil, b)
 }
 
 // instant is a time as it is stored: UTC, in microseconds.

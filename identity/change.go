@@ -190,6 +190,26 @@ func (c *change) permit(path policy.Path) error {
 	return c.permitName(required()[c.op], path)
 }
 
+// alive fails unless all that the actor stands on is alive, in its own org.
+func (c *change) alive() error {
+	p := c.who.principal
+	if c.who.foreign(c.org) || p.org != c.org {
+		return notFound(nounOrg, string(c.org))
+	}
+	v, err := c.view(p.org)
+	if err != nil {
+		return err
+	}
+	q := p.moved(v)
+	if q == nil {
+		return refusal(policy.ReasonUnknownAccount, "")
+	}
+	if dead := v.live(c.inst, q, c.now); dead != policy.ReasonUnspecified {
+		return refusal(dead, "")
+	}
+	return nil
+}
+
 func (c *change) permitName(permission string, path policy.Path) error {
 	if c.who.foreign(c.org) {
 		return notFound(nounOrg, string(c.org))

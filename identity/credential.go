@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/claviger-go/claviger/policy"
 	"github.com/claviger-go/claviger/token"
 )
 
@@ -71,12 +72,21 @@ type CredentialFilter struct {
 // AddPublicKey registers a public key for an account. It fails with ErrInvalid
 // for a key that is malformed, weak or private, with ErrConflict when the key is
 // in use in the org, and with ErrLimit when the account has Config.MaxCredentials.
-// Through As it needs that the actor holds every right that the account has.
+// Through As it needs that the actor holds every right that the account has. For
+// itself an account needs no permission; such a key ends no later than the
+// credential that was used.
 func (o *OrgAdmin) AddPublicKey(ctx context.Context, account AccountID, spec PublicKeySpec) (out Credential, err error) {
 	if !account.valid() {
 		return out, wrap("AddPublicKey", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
 	}
 	err = o.write(ctx, "AddPublicKey", o.org, func(c *change) error {
+		allowed := func() error { return c.permit(policy.Root) }
+		if c.who.is(account) {
+			allowed = c.alive
+		}
+		if err := allowed(); err != nil {
+			return err
+		}
 		a, err := c.liveAccount(o.org, account)
 		if err != nil {
 			return err

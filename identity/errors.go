@@ -109,16 +109,18 @@ func PublicText(err error) string {
 	if errors.Is(err, ErrUnauthenticated) { // why a proof was refused is not for the one who showed it
 		return ErrUnauthenticated.Error()
 	}
+	const internal = "internal error"
+	for _, kind := range []error{ErrStorage, ErrKey, ErrNested, ErrLocked, ErrNewerSchema} {
+		if errors.Is(err, kind) {
+			return internal
+		}
+	}
 	for _, kind := range kinds() {
 		if errors.Is(err, kind) {
-			switch kind {
-			case ErrStorage, ErrKey, ErrNested, ErrLocked, ErrNewerSchema:
-				return "internal error"
-			}
 			return kind.Error()
 		}
 	}
-	return "internal error"
+	return internal
 }
 
 // invalid is the error of one bad field.
@@ -142,7 +144,7 @@ func inUse(entity, id string, n int, what string) error {
 // the caller is to see. What the storage says stays what it is.
 func causeOf(err error) error {
 	var e *Error
-	if errors.As(err, &e) && e.Kind != ErrStorage && e.Kind != ErrBusy {
+	if errors.As(err, &e) && !errors.Is(err, ErrStorage) && !errors.Is(err, ErrBusy) {
 		return errText(strings.TrimPrefix(err.Error(), "claviger: "))
 	}
 	return err
@@ -162,7 +164,8 @@ func wrap(op string, err error) error {
 		return &Error{Kind: ErrStorage, Op: op, Err: err}
 	case e.Op != "":
 		return err
-	case error(e) != err: // what stands around it says more, such as that the outcome is unknown
+	}
+	if _, bare := any(err).(*Error); !bare { // what stands around it says more, such as that the outcome is unknown
 		return &Error{Kind: e.Kind, Op: op, Entity: e.Entity, ID: e.ID, Field: e.Field, Err: err}
 	}
 	named := *e

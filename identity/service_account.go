@@ -33,6 +33,12 @@ type ServiceAccountSpec struct {
 	Bindings    []BindingSpec // further bindings; the subject is left empty
 	Groups      []GroupID
 	Permissions []string // direct permissions at Root, as a role of its own
+
+	// CopyCallerRights gives the account what the caller has: its bindings and
+	// those of its groups, denies, dates and reach, as they are now. What changes
+	// for the caller later does not reach the account. System has no rights to
+	// copy, and an account takes only those of its own org.
+	CopyCallerRights bool
 }
 
 // ServiceAccountResult is a service account that was made or found.
@@ -152,6 +158,11 @@ func (c *change) createServiceAccount(org OrgID, spec ServiceAccountSpec) (Servi
 	if err := c.equip(out.Account, spec.Groups, spec.Roles, spec.Bindings); err != nil {
 		return out, err
 	}
+	if spec.CopyCallerRights {
+		if err := c.copyCaller(out.Account); err != nil {
+			return out, err
+		}
+	}
 	if len(spec.Permissions) > 0 {
 		if err := c.grantDirect(out.Account, spec.Permissions, policy.Root); err != nil {
 			return out, err
@@ -177,6 +188,36 @@ func (c *change) checkUntil(org OrgID, entity string, until time.Time) error {
 	}
 	if most := c.a.maxValidity(v.org); !until.After(c.at) || until.Sub(c.at) > most {
 		return invalid(entity, "Validity", "%s from now is not between 0 and %s", until.Sub(c.at), most)
+	}
+	return nil
+}
+
+// copyCaller binds to an account what is bound to the caller. The whole of it
+// is what the caller has, so it is judged as a whole: each allow comes with the
+// denies that narrow it.
+func (c *change) copyCaller(a Account) error {
+	if c.who.system || c.who.principal.org != a.Org {
+		return invalid(nounAccount, "CopyCallerRights", "there is no caller of this org to copy from")
+	}
+	v, err := c.view(a.Org)
+	if err != nil {
+		return err
+	}
+	for b := range v.bindingsAbove(string(c.who.principal.account)) {
+		if ended(b.End, c.now) {
+			continue
+		}
+		if b.Reach != "" {
+			if err := c.permitName(PermInstance, policy.Root); err != nil {
+				return err
+			}
+		}
+		if _, err := c.insertBinding(Binding{
+			Org: a.Org, Subject: SubjectID(a.ID), Role: RoleRef(b.Role), Scope: b.Scope, Effect: b.Effect,
+			Start: timeOf(b.Start), End: timeOf(b.End), Reach: Reach(b.Reach), Reason: "copied from " + string(c.who.principal.account), Meta: c.created(),
+		}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

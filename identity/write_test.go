@@ -244,7 +244,7 @@ func TestNestedWrites(t *testing.T) {
 func TestWriteRefused(t *testing.T) {
 	w := open(t)
 	x := w.targets("acme")
-	p := w.login(x.Org, x.User)
+	p := w.login(x.Org, w.user(x.Org, "nobody"))
 	same := w.unchanged()
 	err := w.id.Write(w.ctx, func(ctx context.Context, tx *identity.Tx) error {
 		for name, c := range calls() {

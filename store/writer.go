@@ -138,16 +138,15 @@ func (w *writer) statement(text string) (*sqlx.Stmt, error) {
 }
 
 // with lends a statement to fn, which must not keep rows of it open.
-func (w *writer) with(text string, fn func(*sqlx.Stmt) error) error {
+func (w *writer) with(text string, fn func(*sqlx.Stmt) error) (err error) {
 	stmt, err := w.statement(text)
 	if err != nil {
 		return err
 	}
-	err = fn(stmt)
 	if w.prepared[text] != stmt {
-		err = errors.Join(err, stmt.Close())
+		defer func() { err = errors.Join(err, stmt.Close()) }()
 	}
-	return err
+	return fn(stmt)
 }
 
 func (w *writer) exec(ctx context.Context, text string, args ...any) (changed int64, err error) {

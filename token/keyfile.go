@@ -39,8 +39,8 @@ func readKeyFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat() // of what was opened, not of what the name means by now
+	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()            // of what was opened, not of what the name means by now
 	switch {
 	case err != nil:
 		return nil, err
@@ -73,7 +73,7 @@ func makeKeyFile(path string) error {
 	}
 	// Written beside and linked into place: a link, unlike a rename, never replaces a key that is in use.
 	temp := filepath.Join(dir, "."+name+"."+rand.Text())
-	defer os.Remove(temp)
+	defer func() { _ = os.Remove(temp) }() // a stray one is worth nothing
 	if err := writeNew(temp, line); err != nil {
 		return err
 	}

@@ -146,10 +146,10 @@ func (s *story) register(ctx context.Context, body []byte) identity.ServiceAccou
 func (s *story) call(ctx context.Context, source *client.Source, p identity.Principal, ask, permission string, status int, why policy.Reason) {
 	method, path, _ := strings.Cut(ask, " ")
 	req := must(http.NewRequestWithContext(ctx, method, s.url+path, nil))
-	resp := must((&http.Client{Transport: source.Transport(nil)}).Do(req))
+	resp, err := (&http.Client{Transport: source.Transport(nil)}).Do(req)
+	check(err)
 	check(resp.Body.Close())
-	t := s.targets[path]
-	d := s.id.Authorize(ctx, identity.Request{Principal: p, Org: t.Org, Permission: must(policy.ParsePermission(permission)), Path: t.Path})
+	d := s.id.Authorize(ctx, identity.Request{Principal: p, Org: s.targets[path].Org, Permission: must(policy.ParsePermission(permission)), Path: s.targets[path].Path})
 	s.line(ask, resp.Status, permission+": "+d.Reason.String())
 	expect(resp.StatusCode == status, fmt.Sprint(ask, " answers ", status))
 	expect(d.Reason == why && d.Allowed == (status == http.StatusOK), fmt.Sprint(ask, " because of ", why))

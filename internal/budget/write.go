@@ -161,10 +161,10 @@ func (b *bareWriter) create(n int) error {
 	id, mac := fmt.Sprintf("gr_%026d", n), make([]byte, 32)
 	_, err := b.begin.ExecContext(ctx)
 	if err == nil {
-		_, err = b.group.ExecContext(ctx, id, fmt.Sprint("group ", n), instant, n)
+		_, err = b.group.ExecContext(ctx, id, fmt.Sprint("group ", n), int64(instant), n)
 	}
 	if err == nil {
-		_, err = b.event.ExecContext(ctx, n, instant, id, after, mac)
+		_, err = b.event.ExecContext(ctx, n, int64(instant), id, after, mac)
 	}
 	if err == nil {
 		_, err = b.commit.ExecContext(ctx)

@@ -36,24 +36,31 @@ func TestPlans(t *testing.T) {
 	}
 	defer func() { _ = tx.Rollback() }()
 	for _, p := range plans {
-		rows, err := tx.(*store.WriteTxn).QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+p.query, "a", "b", "c", 1, 1)
-		if err != nil {
-			t.Fatalf("%s: %v", p.query, err)
-		}
-		var plan []string
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			plan = append(plan, detail)
-		}
-		if err := rows.Close(); err != nil {
-			t.Fatal(err)
-		}
+		plan := planOf(t, tx.(*store.WriteTxn), p.query)
 		if text := strings.Join(plan, "; "); !strings.Contains(text, "INDEX "+p.index) {
 			t.Errorf("%s\nis answered by: %s", p.query, text)
 		}
 	}
+}
+
+// planOf is what the engine says about how it will answer a query.
+func planOf(t *testing.T, tx *store.WriteTxn, query string) (plan []string) {
+	t.Helper()
+	rows, err := tx.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, "a", "b", "c", 1, 1)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, detail)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }

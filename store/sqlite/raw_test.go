@@ -127,8 +127,8 @@ func TestHostStatements(t *testing.T) {
 		}
 		rows, err := host.QueryContext(t.Context(), `SELECT n FROM host`)
 		if err == nil {
-			_ = rows.Close()
-			t.Fatal("a query after the end was answered")
+			defer rows.Close()
+			t.Fatal("a query after the end was answered", rows.Err())
 		}
 		if err := host.QueryRowContext(t.Context(), `SELECT n FROM host`).Scan(&n); err == nil {
 			t.Fatal("a row after the end was answered")

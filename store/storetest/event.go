@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -108,7 +109,7 @@ func eventSince(t *testing.T, s identity.Store) {
 		ok(t, tx.Changes().Append(ctx, all))
 	})
 	read(t, s, func(ctx context.Context, tx identity.Txn) {
-		for _, limit := range []int{1, 2, 3, 7, 50, len(all) - 1, len(all), len(all) + 1, 1 << 40} {
+		for _, limit := range []int{1, 2, 3, 7, 50, len(all) - 1, len(all), len(all) + 1, math.MaxInt32} {
 			var got []identity.Event
 			after := uint64(0)
 			for {

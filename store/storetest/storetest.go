@@ -99,7 +99,7 @@ func ok(t *testing.T, err error) {
 func is(t *testing.T, err, kind error) {
 	t.Helper()
 	var e *identity.Error
-	if !errors.As(err, &e) || e.Kind != kind {
+	if !errors.As(err, &e) || !errors.Is(e.Kind, kind) {
 		t.Fatalf("error is %v, it should be of kind %q", err, kind)
 	}
 }

@@ -211,7 +211,7 @@ func readOnly(t *testing.T, s identity.Store) {
 	})
 	has(t, s, 1)
 	mine := errors.New("mine")
-	if err := s.Read(t.Context(), func(identity.Txn) error { return mine }); err != mine {
+	if err := s.Read(t.Context(), func(identity.Txn) error { return mine }); !errors.Is(err, mine) {
 		t.Fatalf("Read returned %v", err)
 	}
 }

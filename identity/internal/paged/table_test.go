@@ -260,7 +260,10 @@ func TestDeleteLetsGo(t *testing.T) {
 }
 
 // value is as large as a small compiled record.
-type value struct{ a, b, c, d, e, f, g, h uint64 }
+type value struct {
+	a uint64
+	_ [7]uint64
+}
 
 func key(i int) string { return fmt.Sprintf("sa_01hzy0000000000000%011d", i) } // 32 bytes
 
