@@ -102,3 +102,88 @@ func TestOwnKey(t *testing.T) {
 	wantKind(t, last(w.id.As(p).In(acme).AddPublicKey(w.ctx, sa.ID, spec)), identity.ErrDisabled)
 	same()
 }
+
+// TestDefaultGroupsAndLimit: a new account joins the default groups of its kind,
+// and an org's limit counts the service accounts that there are.
+func TestDefaultGroupsAndLimit(t *testing.T) {
+	w := open(t)
+	acme := w.org("acme")
+	in := w.in(acme)
+	people := must(in.CreateGroup(w.ctx, identity.GroupSpec{Name: "people"}))(t).ID
+	robots := must(in.CreateGroup(w.ctx, identity.GroupSpec{Name: "robots"}))(t).ID
+	w.bind(acme, identity.BindingSpec{Subject: identity.SubjectID(people), Role: "wallet-reader", Scope: policy.Root})
+	must(w.sys().UpdateOrg(w.ctx, acme, identity.OrgPatch{Settings: &identity.OrgSettings{
+		DefaultUserGroups: []identity.GroupID{people}, DefaultServiceAccountGroups: []identity.GroupID{robots}, MaxServiceAccounts: 2,
+	}}))(t)
+	u := w.user(acme, "u")
+	first, _ := w.service(acme, "first")
+	w.service(acme, "second")
+	for group, want := range map[identity.GroupID]int{people: 1, robots: 2} {
+		if got := must(in.Members(w.ctx, group, identity.Page{}))(t).Items; len(got) != want {
+			t.Errorf("%d members, want %d", len(got), want)
+		}
+	}
+	if d := w.may(w.login(acme, u), acme, "wallets:read", policy.Root); !d.Allowed {
+		t.Errorf("a user: %+v", d)
+	}
+	if d := w.may(w.login(acme, first.ID), acme, "wallets:read", policy.Root); d.Allowed {
+		t.Errorf("a service account: %+v", d)
+	}
+	same := w.unchanged()
+	wantKind(t, last(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "third"})), identity.ErrLimit)
+	same()
+	must(in.DeleteAccount(w.ctx, first.ID))(t)
+	must(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "third"}))(t)
+}
+
+// TestHandle: the address of a service account is computed, and people have none.
+func TestHandle(t *testing.T) {
+	w := open(t, with(func(c *identity.Config) { c.AccountDomain = "sa.example" }))
+	acme := w.org("acme")
+	org := must(w.sys().Org(w.ctx, acme))(t)
+	sa, _ := w.service(acme, "ci")
+	if got := w.id.Handle(sa.Account, org); got != "ci@acme.sa.example" {
+		t.Errorf("%q", got)
+	}
+	person := must(w.in(acme).Account(w.ctx, w.user(acme, "u")))(t)
+	elsewhere := must(w.sys().Org(w.ctx, w.org("globex")))(t)
+	for what, got := range map[string]string{"a user": w.id.Handle(person, org), "another org": w.id.Handle(sa.Account, elsewhere)} {
+		if got != "" {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+}
+
+// TestStateChangesSayWhetherTheyChanged: each state change does its work once.
+func TestStateChangesSayWhetherTheyChanged(t *testing.T) {
+	w := open(t)
+	x := w.targets("acme")
+	in := w.in(x.Org)
+	for _, step := range []struct {
+		name string
+		run  func() (bool, error)
+		want bool
+	}{
+		{"suspend", func() (bool, error) { return w.sys().SuspendOrg(w.ctx, x.Org) }, true},
+		{"suspend again", func() (bool, error) { return w.sys().SuspendOrg(w.ctx, x.Org) }, false},
+		{"resume", func() (bool, error) { return w.sys().ResumeOrg(w.ctx, x.Org) }, true},
+		{"resume again", func() (bool, error) { return w.sys().ResumeOrg(w.ctx, x.Org) }, false},
+		{"activate", func() (bool, error) { return in.ActivateAccount(w.ctx, x.Idle) }, true},
+		{"activate again", func() (bool, error) { return in.ActivateAccount(w.ctx, x.Idle) }, false},
+		{"deactivate", func() (bool, error) { return in.DeactivateAccount(w.ctx, x.Idle) }, true},
+		{"deactivate again", func() (bool, error) { return in.DeactivateAccount(w.ctx, x.Idle) }, false},
+		{"disable", func() (bool, error) { return in.DisableCredential(w.ctx, x.Credential) }, true},
+		{"disable again", func() (bool, error) { return in.DisableCredential(w.ctx, x.Credential) }, false},
+		{"enable", func() (bool, error) { return in.EnableCredential(w.ctx, x.Credential) }, true},
+		{"revoke", func() (bool, error) { return in.RevokeCredential(w.ctx, x.Credential) }, true},
+		{"revoke again", func() (bool, error) { return in.RevokeCredential(w.ctx, x.Credential) }, false},
+		{"archive role", func() (bool, error) { return in.ArchiveRole(w.ctx, x.Role) }, true},
+		{"archive role again", func() (bool, error) { return in.ArchiveRole(w.ctx, x.Role) }, false},
+		{"archive", func() (bool, error) { return in.ArchiveAccount(w.ctx, x.Idle) }, true},
+		{"archive again", func() (bool, error) { return in.ArchiveAccount(w.ctx, x.Idle) }, false},
+	} {
+		if got := must(step.run())(t); got != step.want {
+			t.Errorf("%s: changed %v", step.name, got)
+		}
+	}
+}
