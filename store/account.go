@@ -13,22 +13,24 @@ type accountRow struct {
 
 func accountTable() table[identity.Account, identity.AccountID, accountRow] {
 	return table[identity.Account, identity.AccountID, accountRow]{
-		entity: "account",
-		name:   "identity_account",
-		org:    "org_id",
-		key:    []string{"id"},
-		columns: []string{"org_id", "id", "kind", "state", "valid_until", "min_revision", "name", "display_name",
-			"description", "labels", "external_issuer", "external_subject",
-			"created_at", "created_by", "updated_at", "updated_by", "revision"},
-		fields: map[identity.Field]string{
-			identity.FieldID:              "id",
-			identity.FieldKind:            "kind",
-			identity.FieldName:            "name",
-			identity.FieldState:           "state",
-			identity.FieldExternalIssuer:  "external_issuer",
-			identity.FieldExternalSubject: "external_subject",
+		layout: layout{
+			entity: "account",
+			name:   "identity_account",
+			org:    "org_id",
+			key:    []string{"id"},
+			columns: []string{"org_id", "id", "kind", "state", "valid_until", "min_revision", "name", "display_name",
+				"description", "labels", "external_issuer", "external_subject",
+				"created_at", "created_by", "updated_at", "updated_by", "revision"},
+			fields: map[identity.Field]string{
+				identity.FieldID:              "id",
+				identity.FieldKind:            "kind",
+				identity.FieldName:            "name",
+				identity.FieldState:           "state",
+				identity.FieldExternalIssuer:  "external_issuer",
+				identity.FieldExternalSubject: "external_subject",
+			},
+			sparse: []string{"external_subject"},
 		},
-		sparse: []string{"external_subject"},
 		row: func(a identity.Account) accountRow {
 			return accountRow{a, a.Labels, a.External.Issuer, a.External.Subject, micros{a.ValidUntil}, stampsOf(a.Meta)}
 		},

@@ -16,17 +16,19 @@ type bindingRow struct {
 
 func bindingTable() table[identity.Binding, identity.BindingID, bindingRow] {
 	return table[identity.Binding, identity.BindingID, bindingRow]{
-		entity: "binding",
-		name:   "identity_binding",
-		org:    "org_id",
-		key:    []string{"id"},
-		columns: []string{"org_id", "id", "subject", "role", "scope", "effect", "starts_at", "ends_at", "reach",
-			"reason", "immutable", "created_at", "created_by", "updated_at", "updated_by", "revision"},
-		fields: map[identity.Field]string{
-			identity.FieldID:      "id",
-			identity.FieldSubject: "subject",
-			identity.FieldRole:    "role",
-			identity.FieldScope:   "scope",
+		layout: layout{
+			entity: "binding",
+			name:   "identity_binding",
+			org:    "org_id",
+			key:    []string{"id"},
+			columns: []string{"org_id", "id", "subject", "role", "scope", "effect", "starts_at", "ends_at", "reach",
+				"reason", "immutable", "created_at", "created_by", "updated_at", "updated_by", "revision"},
+			fields: map[identity.Field]string{
+				identity.FieldID:      "id",
+				identity.FieldSubject: "subject",
+				identity.FieldRole:    "role",
+				identity.FieldScope:   "scope",
+			},
 		},
 		row: func(b identity.Binding) bindingRow {
 			return bindingRow{b, scope{b.Scope}, effect(b.Effect), micros{b.Start}, micros{b.End}, stampsOf(b.Meta)}

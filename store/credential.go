@@ -12,19 +12,21 @@ type credentialRow struct {
 
 func credentialTable() table[identity.Credential, identity.CredentialID, credentialRow] {
 	return table[identity.Credential, identity.CredentialID, credentialRow]{
-		entity: "credential",
-		name:   "identity_credential",
-		org:    "org_id",
-		key:    []string{"id"},
-		columns: []string{"org_id", "id", "account_id", "type", "state", "valid_until", "ends_at", "min_revision", "name",
-			"public_key", "thumbprint", "proven", "created_at", "created_by", "updated_at", "updated_by", "revision"},
-		fields: map[identity.Field]string{
-			identity.FieldID:         "id",
-			identity.FieldAccount:    "account_id",
-			identity.FieldKind:       "type",
-			identity.FieldName:       "name",
-			identity.FieldState:      "state",
-			identity.FieldThumbprint: "thumbprint",
+		layout: layout{
+			entity: "credential",
+			name:   "identity_credential",
+			org:    "org_id",
+			key:    []string{"id"},
+			columns: []string{"org_id", "id", "account_id", "type", "state", "valid_until", "ends_at", "min_revision", "name",
+				"public_key", "thumbprint", "proven", "created_at", "created_by", "updated_at", "updated_by", "revision"},
+			fields: map[identity.Field]string{
+				identity.FieldID:         "id",
+				identity.FieldAccount:    "account_id",
+				identity.FieldKind:       "type",
+				identity.FieldName:       "name",
+				identity.FieldState:      "state",
+				identity.FieldThumbprint: "thumbprint",
+			},
 		},
 		row: func(c identity.Credential) credentialRow {
 			return credentialRow{c, c.PublicKey, micros{c.ValidUntil}, micros{c.EndsAt}, stampsOf(c.Meta)}

@@ -20,11 +20,13 @@ type eventRow struct {
 // eventTable is used for its columns only: the log is read in its own orders.
 func eventTable() table[identity.Event, string, eventRow] {
 	return table[identity.Event, string, eventRow]{
-		entity: "event",
-		name:   "identity_event",
-		key:    []string{"revision", "item"},
-		columns: []string{"revision", "item", "org_id", "seq", "at", "noun", "id", "verb", "actor", "reason", "on_behalf_of",
-			"credential", "request_id", "before", "after", "before_hash", "after_hash", "prev", "mac"},
+		layout: layout{
+			entity: "event",
+			name:   "identity_event",
+			key:    []string{"revision", "item"},
+			columns: []string{"revision", "item", "org_id", "seq", "at", "noun", "id", "verb", "actor", "reason", "on_behalf_of",
+				"credential", "request_id", "before", "after", "before_hash", "after_hash", "prev", "mac"},
+		},
 		row: func(e identity.Event) eventRow {
 			return eventRow{e, micros{e.At}, e.Before, e.After, e.BeforeHash, e.AfterHash, e.Prev, e.MAC}
 		},

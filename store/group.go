@@ -9,19 +9,21 @@ type groupRow struct {
 
 func groupTable() table[identity.Group, identity.GroupID, groupRow] {
 	return table[identity.Group, identity.GroupID, groupRow]{
-		entity: "group",
-		name:   "identity_group",
-		org:    "org_id",
-		key:    []string{"id"},
-		columns: []string{"org_id", "id", "name", "description", "system", "deleted",
-			"created_at", "created_by", "updated_at", "updated_by", "revision"},
-		fields: map[identity.Field]string{
-			identity.FieldID:      "id",
-			identity.FieldName:    "name",
-			identity.FieldDeleted: "deleted",
+		layout: layout{
+			entity: "group",
+			name:   "identity_group",
+			org:    "org_id",
+			key:    []string{"id"},
+			columns: []string{"org_id", "id", "name", "description", "system", "deleted",
+				"created_at", "created_by", "updated_at", "updated_by", "revision"},
+			fields: map[identity.Field]string{
+				identity.FieldID:      "id",
+				identity.FieldName:    "name",
+				identity.FieldDeleted: "deleted",
+			},
+			repeats: true, // the system groups
 		},
-		repeats: true, // the system groups
-		row:     func(g identity.Group) groupRow { return groupRow{g, stampsOf(g.Meta)} },
+		row: func(g identity.Group) groupRow { return groupRow{g, stampsOf(g.Meta)} },
 		noun: func(r groupRow) identity.Group {
 			r.onto(&r.Meta)
 			return r.Group

@@ -16,10 +16,12 @@ type instanceRow struct {
 // instanceTable is used for its columns only; the row has no id to ask for.
 func instanceTable() table[identity.Instance, string, instanceRow] {
 	return table[identity.Instance, string, instanceRow]{
-		entity:  "instance",
-		name:    "identity_instance",
-		key:     []string{"id"},
-		columns: []string{"id", "incarnation", "system_org", "sealed_secret", "min_revision", "created_at"},
+		layout: layout{
+			entity:  "instance",
+			name:    "identity_instance",
+			key:     []string{"id"},
+			columns: []string{"id", "incarnation", "system_org", "sealed_secret", "min_revision", "created_at"},
+		},
 		row: func(i identity.Instance) instanceRow {
 			return instanceRow{1, i, i.SealedSecret, micros{i.CreatedAt}}
 		},
@@ -65,14 +67,16 @@ type signingKeyRow struct {
 
 func signingKeyTable() table[identity.SigningKey, string, signingKeyRow] {
 	return table[identity.SigningKey, string, signingKeyRow]{
-		entity: "signing key",
-		name:   "identity_signing_key",
-		key:    []string{"id"},
-		columns: []string{"id", "algorithm", "state", "public", "sealed",
-			"created_at", "signs_from", "retired_at", "ends_at", "revision"},
-		fields: map[identity.Field]string{
-			identity.FieldID:    "id",
-			identity.FieldState: "state",
+		layout: layout{
+			entity: "signing key",
+			name:   "identity_signing_key",
+			key:    []string{"id"},
+			columns: []string{"id", "algorithm", "state", "public", "sealed",
+				"created_at", "signs_from", "retired_at", "ends_at", "revision"},
+			fields: map[identity.Field]string{
+				identity.FieldID:    "id",
+				identity.FieldState: "state",
+			},
 		},
 		row: func(k identity.SigningKey) signingKeyRow {
 			return signingKeyRow{k, k.Public, k.Sealed,

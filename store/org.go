@@ -16,17 +16,19 @@ type orgRow struct {
 // orgTable treats an org as a row of itself: its id is also its org.
 func orgTable() table[identity.Org, identity.OrgID, orgRow] {
 	return table[identity.Org, identity.OrgID, orgRow]{
-		entity: "org",
-		name:   "identity_org",
-		org:    "id",
-		key:    []string{"id"},
-		columns: []string{"id", "slug", "display_name", "state", "settings", "min_revision",
-			"created_at", "created_by", "updated_at", "updated_by", "revision"},
-		fields: map[identity.Field]string{
-			identity.FieldID:    "id",
-			identity.FieldSlug:  "slug",
-			identity.FieldName:  "display_name",
-			identity.FieldState: "state",
+		layout: layout{
+			entity: "org",
+			name:   "identity_org",
+			org:    "id",
+			key:    []string{"id"},
+			columns: []string{"id", "slug", "display_name", "state", "settings", "min_revision",
+				"created_at", "created_by", "updated_at", "updated_by", "revision"},
+			fields: map[identity.Field]string{
+				identity.FieldID:    "id",
+				identity.FieldSlug:  "slug",
+				identity.FieldName:  "display_name",
+				identity.FieldState: "state",
+			},
 		},
 		row: func(o identity.Org) orgRow { return orgRow{o, settings(o.Settings), stampsOf(o.Meta)} },
 		noun: func(r orgRow) identity.Org {

@@ -68,60 +68,60 @@ func successor(prefix string) (string, bool) {
 }
 
 // page is the statement of one page.
-func (t *table[T, K, R]) page(q identity.Query) (string, []any, error) {
+func (l *layout) page(q identity.Query) (string, []any, error) {
 	limit := q.Limit
 	switch {
 	case limit == 0:
 		limit = defaultLimit
 	case limit < 0 || limit > maxLimit:
-		return "", nil, invalid(t.entity, "Limit", "%d is not in 1 to %d", limit, maxLimit)
+		return "", nil, invalid(l.entity, "Limit", "%d is not in 1 to %d", limit, maxLimit)
 	}
-	if q.Everywhere && t.repeats {
-		return "", nil, invalid(t.entity, "Everywhere", "the ids of other orgs can be the same, so pages would lose rows")
+	if q.Everywhere && l.repeats {
+		return "", nil, invalid(l.entity, "Everywhere", "the ids of other orgs can be the same, so pages would lose rows")
 	}
-	w, err := t.conditions(q)
+	w, err := l.conditions(q)
 	if err != nil {
 		return "", nil, err
 	}
 	if q.After != "" {
-		w.after(t.key, t.splitKey(K(q.After)))
+		w.after(l.key, l.splitKey(q.After))
 	}
 	// SQLite plans by a limit that is a parameter alone, and so compiles the
 	// statement again each time one is bound. By a sum it does not.
-	order := " ORDER BY " + strings.Join(t.key, ", ") + " LIMIT " + w.mark(limit) + " + 0"
-	return t.selects + w.text.String() + order, w.args, nil
+	order := " ORDER BY " + strings.Join(l.key, ", ") + " LIMIT " + w.mark(limit) + " + 0"
+	return l.selects + w.text.String() + order, w.args, nil
 }
 
 // count is the statement that counts what all pages have.
-func (t *table[T, K, R]) count(q identity.Query) (string, []any, error) {
-	w, err := t.conditions(q)
+func (l *layout) count(q identity.Query) (string, []any, error) {
+	w, err := l.conditions(q)
 	if err != nil {
 		return "", nil, err
 	}
-	return "SELECT count(*) FROM " + t.name + w.text.String(), w.args, nil
+	return "SELECT count(*) FROM " + l.name + w.text.String(), w.args, nil
 }
 
-func (t *table[T, K, R]) conditions(q identity.Query) (*where, error) {
+func (l *layout) conditions(q identity.Query) (*where, error) {
 	w := &where{}
 	switch {
-	case t.org == "":
+	case l.org == "":
 		// Rows of the instance have no org to ask for.
 	case q.Everywhere && q.Org != "":
-		return nil, invalid(t.entity, "Everywhere", "an org is given as well")
+		return nil, invalid(l.entity, "Everywhere", "an org is given as well")
 	case q.Everywhere:
 	case q.Org == "":
-		return nil, invalid(t.entity, "Org", "absent")
+		return nil, invalid(l.entity, "Org", "absent")
 	default:
-		w.add(t.org, "=", string(q.Org))
+		w.add(l.org, "=", string(q.Org))
 	}
 	for _, c := range q.Where {
-		column, ok := t.fields[c.Field]
+		column, ok := l.fields[c.Field]
 		if !ok {
-			return nil, invalid(t.entity, "Where", "a %s has no field %d to select by", t.entity, c.Field)
+			return nil, invalid(l.entity, "Where", "a %s has no field %d to select by", l.entity, c.Field)
 		}
 		if !c.Prefix {
 			w.add(column, "=", c.Value)
-			if c.Value != "" && slices.Contains(t.sparse, column) {
+			if c.Value != "" && slices.Contains(l.sparse, column) {
 				w.and().text.WriteString(column + " <> ''") // it follows, but the engine does not see that of a parameter
 			}
 			continue

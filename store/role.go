@@ -13,18 +13,20 @@ type roleRow struct {
 
 func roleTable() table[identity.Role, identity.RoleID, roleRow] {
 	return table[identity.Role, identity.RoleID, roleRow]{
-		entity: "role",
-		name:   "identity_role",
-		org:    "org_id",
-		key:    []string{"id"},
-		columns: []string{"org_id", "id", "name", "display_name", "description", "permissions", "exclusions", "includes",
-			"resource_types", "anonymous", "state", "deleted", "created_at", "created_by", "updated_at", "updated_by", "revision"},
-		fields: map[identity.Field]string{
-			identity.FieldID:        "id",
-			identity.FieldName:      "name",
-			identity.FieldState:     "state",
-			identity.FieldAnonymous: "anonymous",
-			identity.FieldDeleted:   "deleted",
+		layout: layout{
+			entity: "role",
+			name:   "identity_role",
+			org:    "org_id",
+			key:    []string{"id"},
+			columns: []string{"org_id", "id", "name", "display_name", "description", "permissions", "exclusions", "includes",
+				"resource_types", "anonymous", "state", "deleted", "created_at", "created_by", "updated_at", "updated_by", "revision"},
+			fields: map[identity.Field]string{
+				identity.FieldID:        "id",
+				identity.FieldName:      "name",
+				identity.FieldState:     "state",
+				identity.FieldAnonymous: "anonymous",
+				identity.FieldDeleted:   "deleted",
+			},
 		},
 		row: func(o identity.Role) roleRow {
 			return roleRow{o, o.Permissions, o.Exclusions, o.Includes, o.ResourceTypes, stampsOf(o.Meta)}

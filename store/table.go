@@ -12,56 +12,66 @@ import (
 	"github.com/claviger-go/claviger/identity"
 )
 
-// table is how one noun T, identified by K inside its org, is kept as rows R.
-// A noun's file fills the first part; build derives the statements.
-type table[T any, K ~string, R any] struct {
+// layout is how the rows of one noun lie in their table. A noun's file fills
+// the first part; build derives the statements.
+type layout struct {
 	entity  string                    // the noun, in errors
 	name    string                    // the SQL table
 	org     string                    // the column of the org; empty when rows belong to the instance
-	key     []string                  // the columns of K, in the order of K's parts
-	split   func(K) []string          // the parts of K, when the key has several columns
+	key     []string                  // the columns of the key, in the order of its parts
+	split   func(string) []string     // the parts of the key, when it has several columns
 	columns []string                  // every column
 	fields  map[identity.Field]string // what conditions may name, and its column
 	sparse  []string                  // columns whose index leaves out the empty value
 	repeats bool                      // other orgs have rows with the same key
-	row     func(T) R
-	noun    func(R) T
 
 	dialect                            Dialect
 	selects, find, insert, update, cut string
-	insertFrom, updateFrom             [][]int // where in R the parameters are
+	insertFrom, updateFrom             [][]int // where in a row the parameters are
 }
 
-// build derives the statements. It panics when a column has no field in R:
-// that is a defect of this package, and shows in every test.
-func (t table[T, K, R]) build(mapper *reflectx.Mapper, dialect Dialect) *table[T, K, R] {
-	t.dialect = dialect
-	list := strings.Join(t.columns, ", ")
-	t.selects = "SELECT " + list + " FROM " + t.name
+// table is how one noun T, identified by K inside its org, is kept as rows R.
+type table[T any, K ~string, R any] struct {
+	layout
+	row  func(T) R
+	noun func(R) T
+}
 
-	marks := make([]string, len(t.columns))
+// build derives the statements.
+func (t table[T, K, R]) build(mapper *reflectx.Mapper, dialect Dialect) *table[T, K, R] {
+	t.layout.build(mapper, dialect, reflect.TypeFor[R]())
+	return &t
+}
+
+// build derives the statements for rows of a type. It panics when a column has
+// no field in it: that is a defect of this package, and shows in every test.
+func (l *layout) build(mapper *reflectx.Mapper, dialect Dialect, row reflect.Type) {
+	l.dialect = dialect
+	list := strings.Join(l.columns, ", ")
+	l.selects = "SELECT " + list + " FROM " + l.name
+
+	marks := make([]string, len(l.columns))
 	for i := range marks {
 		marks[i] = "$" + strconv.Itoa(i+1)
 	}
-	t.insert = "INSERT INTO " + t.name + " (" + list + ") VALUES (" + strings.Join(marks, ", ") + ")"
-	t.insertFrom = t.places(mapper, t.columns)
+	l.insert = "INSERT INTO " + l.name + " (" + list + ") VALUES (" + strings.Join(marks, ", ") + ")"
+	l.insertFrom = l.places(mapper, row, l.columns)
 
 	// The conditions that pick one row: the org, then the parts of the key.
-	picks := slices.Clone(t.key)
-	if t.org != "" {
-		picks = append([]string{t.org}, picks...)
+	picks := slices.Clone(l.key)
+	if l.org != "" {
+		picks = append([]string{l.org}, picks...)
 	}
 	var set []string
-	for _, c := range t.columns {
+	for _, c := range l.columns {
 		if !slices.Contains(picks, c) {
 			set = append(set, c)
 		}
 	}
-	t.find = t.selects + " WHERE " + equals(picks, " AND ", 1)
-	t.cut = "DELETE FROM " + t.name + " WHERE " + equals(picks, " AND ", 1)
-	t.update = "UPDATE " + t.name + " SET " + equals(set, ", ", 1) + " WHERE " + equals(picks, " AND ", len(set)+1)
-	t.updateFrom = t.places(mapper, append(set, picks...))
-	return &t
+	l.find = l.selects + " WHERE " + equals(picks, " AND ", 1)
+	l.cut = "DELETE FROM " + l.name + " WHERE " + equals(picks, " AND ", 1)
+	l.update = "UPDATE " + l.name + " SET " + equals(set, ", ", 1) + " WHERE " + equals(picks, " AND ", len(set)+1)
+	l.updateFrom = l.places(mapper, row, append(set, picks...))
 }
 
 // equals writes "a = $1, b = $2" for columns, counting from first.
@@ -73,11 +83,11 @@ func equals(columns []string, separator string, first int) string {
 	return strings.Join(parts, separator)
 }
 
-func (t table[T, K, R]) places(mapper *reflectx.Mapper, columns []string) [][]int {
-	places := mapper.TraversalsByName(reflect.TypeFor[R](), columns)
+func (l *layout) places(mapper *reflectx.Mapper, row reflect.Type, columns []string) [][]int {
+	places := mapper.TraversalsByName(row, columns)
 	for i, place := range places {
 		if len(place) == 0 {
-			panic("store: " + t.name + ": no field for column " + columns[i])
+			panic("store: " + l.name + ": no field for column " + columns[i])
 		}
 	}
 	return places
@@ -95,22 +105,22 @@ func values(row any, places [][]int) []any {
 func (t *table[T, K, R]) in(run runner) identity.Table[T, K] { return rows[T, K, R]{t, run} }
 
 // parts are the parameters that pick one row.
-func (t *table[T, K, R]) parts(org identity.OrgID, id K) []any {
+func (l *layout) parts(org identity.OrgID, id string) []any {
 	var args []any
-	if t.org != "" {
+	if l.org != "" {
 		args = append(args, string(org))
 	}
-	for _, part := range t.splitKey(id) {
+	for _, part := range l.splitKey(id) {
 		args = append(args, part)
 	}
 	return args
 }
 
-func (t *table[T, K, R]) splitKey(id K) []string {
-	if t.split == nil {
-		return []string{string(id)}
+func (l *layout) splitKey(id string) []string {
+	if l.split == nil {
+		return []string{id}
 	}
-	return t.split(id)
+	return l.split(id)
 }
 
 // rows is a table in one transaction.
@@ -121,7 +131,7 @@ type rows[T any, K ~string, R any] struct {
 
 func (r rows[T, K, R]) Find(ctx context.Context, org identity.OrgID, id K) (T, error) {
 	var row R
-	if err := r.run.one(ctx, &row, r.t.find, r.t.parts(org, id)...); err != nil {
+	if err := r.run.one(ctx, &row, r.t.find, r.t.parts(org, string(id))...); err != nil {
 		var none T
 		return none, r.t.dialect.fail(r.t.entity, string(id), err)
 	}
@@ -159,31 +169,31 @@ func (r rows[T, K, R]) Count(ctx context.Context, q identity.Query) (int, error)
 func (r rows[T, K, R]) Insert(ctx context.Context, noun T) error {
 	row := r.t.row(noun)
 	_, err := r.run.exec(ctx, r.t.insert, values(row, r.t.insertFrom)...)
-	return r.t.dialect.fail(r.t.entity, r.name(row), err)
+	return r.t.dialect.fail(r.t.entity, r.t.nameOf(row), err)
 }
 
 func (r rows[T, K, R]) Update(ctx context.Context, noun T) error {
 	row := r.t.row(noun)
 	changed, err := r.run.exec(ctx, r.t.update, values(row, r.t.updateFrom)...)
 	if err == nil && changed == 0 {
-		return notFound(r.t.entity, r.name(row))
+		return notFound(r.t.entity, r.t.nameOf(row))
 	}
-	return r.t.dialect.fail(r.t.entity, r.name(row), err)
+	return r.t.dialect.fail(r.t.entity, r.t.nameOf(row), err)
 }
 
 func (r rows[T, K, R]) Delete(ctx context.Context, org identity.OrgID, id K) error {
-	changed, err := r.run.exec(ctx, r.t.cut, r.t.parts(org, id)...)
+	changed, err := r.run.exec(ctx, r.t.cut, r.t.parts(org, string(id))...)
 	if err == nil && changed == 0 {
 		return notFound(r.t.entity, string(id))
 	}
 	return r.t.dialect.fail(r.t.entity, string(id), err)
 }
 
-// name is the key of a row, for errors: the last parameters of an update.
-func (r rows[T, K, R]) name(row R) string {
+// nameOf is the key of a row, for errors: the last parameters of an update.
+func (l *layout) nameOf(row any) string {
 	v := reflect.ValueOf(row)
 	var parts []string
-	for _, place := range r.t.updateFrom[len(r.t.updateFrom)-len(r.t.key):] {
+	for _, place := range l.updateFrom[len(l.updateFrom)-len(l.key):] {
 		parts = append(parts, reflectx.FieldByIndexesReadOnly(v, place).String())
 	}
 	return strings.Join(parts, "/")

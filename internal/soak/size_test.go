@@ -16,8 +16,8 @@ func TestSize(t *testing.T) {
 		t.Skip("without CLAVIGER_SOAK=long: with nothing in the build cache it takes minutes")
 	}
 	plain, host := size(t, "plain"), size(t, "host")
-	const most = 3 << 20
-	t.Logf("without the library %d bytes, with it %d: %.2f MB more", plain, host, float64(host-plain)/(1<<20))
+	const most = 3_000_000
+	t.Logf("without the library %d bytes, with it %d: %.2f MB more", plain, host, float64(host-plain)/1e6)
 	if host-plain > most {
 		t.Errorf("the library adds %d bytes, %d is the most", host-plain, most)
 	}
