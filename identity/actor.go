@@ -85,7 +85,7 @@ func (s *Admin) write(ctx context.Context, op string, org OrgID, fn func(*change
 	if err := s.checkActor(); err != nil {
 		return wrap(op, err)
 	}
-	if required()[op] == "" {
+	if s.a.required[op] == "" {
 		return &Error{Kind: ErrDenied, Op: op, Err: errText("the call names no permission")}
 	}
 	if s.tx != nil {
@@ -142,7 +142,7 @@ func (s *Admin) read(ctx context.Context, op string, org OrgID, fn func(ctx cont
 	if err := s.checkActor(); err != nil {
 		return wrap(op, err)
 	}
-	permission := required()[op]
+	permission := s.a.required[op]
 	if permission == "" {
 		return &Error{Kind: ErrDenied, Op: op, Err: errText("the call names no permission")}
 	}

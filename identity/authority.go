@@ -25,6 +25,7 @@ type Authority struct {
 	verifier  *token.Verifier
 	catalog   *policy.Catalog
 	codeRoles *policy.Roles
+	required  map[string]string // method → permission
 	clock     *clock.Clock
 	door      *commit.Door[WriteTxn, candidate]
 
@@ -80,7 +81,7 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
+	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, required: required(), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
 	var err error
 	if a.catalog, a.codeRoles, err = cfg.compileCatalog(); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ type candidate struct {
 	revision uint64 // the last complete change
 	items    uint32 // events already written in the change under way
 	instance *instance
-	views    map[OrgID]*view // the orgs that differ from what is published, or were loaded on the way
+	views    map[OrgID]*view // the orgs that differ from what is published
 	foreign  uint64          // what others wrote up to here has been applied
 	doubt    uint64          // the doubts that it has settled by reading the log
 }

@@ -187,7 +187,7 @@ func (v *view) hasOwner(now int64) bool {
 // permit fails unless the actor holds the permission of this call at a path of
 // the org it concerns.
 func (c *change) permit(path policy.Path) error {
-	return c.permitName(required()[c.op], path)
+	return c.permitName(c.a.required[c.op], path)
 }
 
 // alive fails unless all that the actor stands on is alive, in its own org.

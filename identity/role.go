@@ -16,7 +16,7 @@ import (
 type Role struct {
 	ID            RoleID
 	Org           OrgID
-	Name          string // 1 to 128 of [A-Za-z0-9._/-], unique in the org even when archived
+	Name          string // 1 to 128 of [A-Za-z0-9._/-], unique in the org, also when archived or deleted
 	DisplayName   string
 	Description   string
 	Permissions   []string  // names and patterns; may be empty
@@ -38,14 +38,6 @@ const (
 	RoleActive   RoleState = "active"
 	RoleArchived RoleState = "archived"
 )
-
-// RoleRef names a role in a binding: the id of a stored role, or "code:" and
-// the name of a code role.
-type RoleRef string
-
-// RoleOwner is the built-in role that holds every permission of the host and
-// of management, except the three that are granted by name only.
-const RoleOwner RoleRef = "code:owner"
 
 // RoleSpec is what a stored role is made of.
 type RoleSpec struct {
@@ -218,51 +210,6 @@ func (r Role) checkSize() error {
 	return nil
 }
 
-// includes resolves the names of included roles.
-func (c *change) includes(org OrgID, names []string) ([]RoleRef, error) {
-	var refs []RoleRef
-	for _, name := range names {
-		ref, _, err := c.role(org, name)
-		if err != nil {
-			return nil, &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(name), Field: "Includes", Err: causeOf(err)}
-		}
-		refs = append(refs, ref)
-	}
-	return refs, nil
-}
-
-// role finds a role by "code:" and a name, by a stored role's id, or by the
-// name of either. The row is zero for a code role.
-func (c *change) role(org OrgID, name string) (RoleRef, Role, error) {
-	if _, ok := c.a.codeRoles.Lookup(name); ok {
-		return RoleRef(name), Role{}, nil
-	}
-	if _, ok := c.a.codeRoles.Lookup(codePrefix + name); ok {
-		return RoleRef(codePrefix + name), Role{}, nil
-	}
-	var row Role
-	var err error
-	if RoleID(name).valid() {
-		row, err = c.tx.Roles().Find(c.ctx, org, RoleID(name))
-	} else {
-		var found bool
-		row, found, err = one(c, c.tx.Roles(), org, Cond{Field: FieldName, Value: name})
-		if err == nil && (!found || checkRoleName(name) != "") {
-			err = notFound(nounRole, name)
-		}
-	}
-	if err == nil && row.Deleted {
-		err = notFound(nounRole, name)
-	}
-	if err != nil {
-		return "", Role{}, err
-	}
-	if row.State != RoleActive {
-		return "", Role{}, &Error{Kind: ErrDisabled, Entity: nounRole, ID: name, Err: errText("is archived")}
-	}
-	return RoleRef(row.ID), row, nil
-}
-
 // Role returns one stored role.
 func (o *OrgAdmin) Role(ctx context.Context, id RoleID) (Role, error) {
 	r, err := findRow(ctx, &o.Admin, "Role", o.org, id, Txn.Roles)
@@ -430,21 +377,4 @@ func (c *change) unusedRole(r Role) error {
 		return inUse(nounRole, string(r.ID), n, "roles that include it")
 	}
 	return nil
-}
-
-// grantDirect binds permissions to one account through a role of its own.
-func (c *change) grantDirect(a Account, permissions []string, scope policy.Path) error {
-	id, err := changeID[Role](c, "ro_")
-	if err != nil {
-		return err
-	}
-	r := Role{
-		ID: id, Org: a.Org, Name: strings.ReplaceAll(string(a.ID)+"."+string(id), "_", "-"), Permissions: permissions,
-		Anonymous: true, State: RoleActive, Meta: c.created(),
-	}
-	if err := c.insertRole(r); err != nil {
-		return err
-	}
-	_, err = c.createBinding(a.Org, BindingSpec{Subject: SubjectID(a.ID), Role: string(id), Scope: scope, Reason: "direct permissions"})
-	return err
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/claviger-go/claviger/policy"
@@ -220,4 +221,21 @@ func (c *change) copyCaller(a Account) error {
 		}
 	}
 	return nil
+}
+
+// grantDirect binds permissions to one account through a role of its own.
+func (c *change) grantDirect(a Account, permissions []string, scope policy.Path) error {
+	id, err := changeID[Role](c, "ro_")
+	if err != nil {
+		return err
+	}
+	r := Role{
+		ID: id, Org: a.Org, Name: strings.ReplaceAll(string(a.ID)+"."+string(id), "_", "-"), Permissions: permissions,
+		Anonymous: true, State: RoleActive, Meta: c.created(),
+	}
+	if err := c.insertRole(r); err != nil {
+		return err
+	}
+	_, err = c.createBinding(a.Org, BindingSpec{Subject: SubjectID(a.ID), Role: string(id), Scope: scope, Reason: "direct permissions"})
+	return err
 }

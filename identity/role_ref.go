@@ -1,0 +1,54 @@
+package identity
+
+// RoleRef names a role in a binding: the id of a stored role, or "code:" and
+// the name of a code role.
+type RoleRef string
+
+// RoleOwner is the built-in role that holds every permission of the host and
+// of management, except the three that are granted by name only.
+const RoleOwner RoleRef = "code:owner"
+
+// includes resolves the names of included roles.
+func (c *change) includes(org OrgID, names []string) ([]RoleRef, error) {
+	var refs []RoleRef
+	for _, name := range names {
+		ref, _, err := c.role(org, name)
+		if err != nil {
+			return nil, &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(name), Field: "Includes", Err: causeOf(err)}
+		}
+		refs = append(refs, ref)
+	}
+	return refs, nil
+}
+
+// role finds a role by "code:" and a name, by a stored role's id, or by the
+// name of either. The row is zero for a code role.
+func (c *change) role(org OrgID, name string) (RoleRef, Role, error) {
+	if _, ok := c.a.codeRoles.Lookup(name); ok {
+		return RoleRef(name), Role{}, nil
+	}
+	if _, ok := c.a.codeRoles.Lookup(codePrefix + name); ok {
+		return RoleRef(codePrefix + name), Role{}, nil
+	}
+	var row Role
+	var err error
+	if RoleID(name).valid() {
+		row, err = c.tx.Roles().Find(c.ctx, org, RoleID(name))
+	} else {
+		var found bool
+		row, found, err = one(c, c.tx.Roles(), org, Cond{Field: FieldName, Value: name})
+		if err == nil && (!found || checkRoleName(name) != "") {
+			err = notFound(nounRole, name)
+		}
+	}
+	if err == nil && row.Deleted {
+		err = notFound(nounRole, name)
+	}
+	if err != nil {
+		return "", Role{}, err
+	}
+	if row.State != RoleActive {
+		return "", Role{}, &Error{Kind: ErrDisabled, Entity: nounRole, ID: name, Err: errText("is archived")}
+	}
+	return RoleRef(row.ID), row, nil
+}
