@@ -18,16 +18,15 @@ import (
 // use. Authenticate and Authorize take no lock and read no database, but for
 // the first use of an org.
 type Authority struct {
-	cfg       Config
-	store     Store
-	log       *slog.Logger
-	sealer    *token.Sealer
-	verifier  *token.Verifier
-	catalog   *policy.Catalog
-	codeRoles *policy.Roles
-	required  map[string]string // method → permission
-	clock     *clock.Clock
-	door      *commit.Door[WriteTxn, candidate]
+	cfg      Config
+	store    Store
+	log      *slog.Logger
+	sealer   *token.Sealer
+	verifier *token.Verifier
+	model    policy.Model
+	required map[string]string // method → permission
+	clock    *clock.Clock
+	door     *commit.Door[WriteTxn, candidate]
 
 	revision  atomic.Uint64            // the newest change that is published
 	foreign   atomic.Uint64            // what others wrote up to here is published
@@ -83,7 +82,7 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	}
 	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, required: required(), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
 	var err error
-	if a.catalog, a.codeRoles, err = cfg.compileCatalog(); err != nil {
+	if a.model, err = cfg.compileModel(); err != nil {
 		return nil, err
 	}
 	a.verifier, err = token.NewVerifier(token.VerifierConfig{Issuer: cfg.Issuer, Audience: cfg.Audience, Skew: cfg.Skew, MaxLife: time.Hour})

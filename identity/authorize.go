@@ -105,7 +105,7 @@ func (p *principal) moved(v *view) *principal {
 // aliases, and false if the catalog has none such: a question about it would
 // always be refused.
 func (a *Authority) Permission(name string) (policy.Permission, bool) {
-	if _, known := a.catalog.Lookup(name); !known {
+	if _, known := a.model.Catalog.Lookup(name); !known {
 		return policy.Permission{}, false
 	}
 	permission, err := policy.ParsePermission(name)

@@ -29,6 +29,13 @@ type Config struct {
 	Permissions []policy.PermissionSpec
 	// Roles are the roles declared in code, the same in every org.
 	Roles []CodeRole
+	// Attributes are what conditions may read beside the attributes that every
+	// request has.
+	Attributes []policy.AttributeSpec
+	// Conditions is the language of conditions, such as the one of policy/cel.
+	// Without it no condition can be written, and one that is stored is unknown:
+	// its allow gives nothing, its deny denies.
+	Conditions policy.Language
 
 	// AccountDomain ends the computed handles, name@org-slug.<AccountDomain>.
 	AccountDomain string
@@ -191,17 +198,17 @@ func (r CodeRole) Ref() RoleRef { return RoleRef(codePrefix + r.Name) }
 
 const codePrefix = "code:"
 
-// compileCatalog builds the permissions and code roles of one binary.
-func (c Config) compileCatalog() (*policy.Catalog, *policy.Roles, error) {
+// compileModel builds the permissions, code roles and conditions of one binary.
+func (c Config) compileModel() (policy.Model, error) {
 	specs := append(managementPermissions(), c.Permissions...)
 	catalog, err := policy.NewCatalog(specs...)
 	if err != nil {
-		return nil, nil, &Error{Kind: ErrInvalid, Entity: "config", Field: "Permissions", Err: err}
+		return policy.Model{}, &Error{Kind: ErrInvalid, Entity: "config", Field: "Permissions", Err: err}
 	}
 	roles := []policy.Role{{ID: string(RoleOwner), Permissions: []string{"*", managementPrefix + "*"}}}
 	for _, r := range c.Roles {
 		if why := checkRoleName(r.Name); why != "" {
-			return nil, nil, &Error{Kind: ErrInvalid, Entity: "role", ID: clip(r.Name), Field: "Name", Err: errText(why)}
+			return policy.Model{}, &Error{Kind: ErrInvalid, Entity: "role", ID: clip(r.Name), Field: "Name", Err: errText(why)}
 		}
 		def := policy.Role{ID: string(r.Ref()), Permissions: r.Permissions, Exclusions: r.Exclusions}
 		for _, name := range r.Includes {
@@ -211,7 +218,11 @@ func (c Config) compileCatalog() (*policy.Catalog, *policy.Roles, error) {
 	}
 	compiled, err := policy.NewRoles(catalog, roles)
 	if err != nil {
-		return nil, nil, &Error{Kind: ErrInvalid, Entity: "config", Field: "Roles", Err: err}
+		return policy.Model{}, &Error{Kind: ErrInvalid, Entity: "config", Field: "Roles", Err: err}
 	}
-	return catalog, compiled, nil
+	schema, err := policy.NewSchema(c.Attributes...)
+	if err != nil {
+		return policy.Model{}, &Error{Kind: ErrInvalid, Entity: "config", Field: "Attributes", Err: err}
+	}
+	return policy.Model{Catalog: catalog, Roles: compiled, Conditions: policy.NewConditions(c.Conditions, schema)}, nil
 }

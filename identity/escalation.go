@@ -47,14 +47,17 @@ func (c *change) holdsAt(home *view, in OrgID, b policy.Binding) error {
 // mayEscalate reports whether the actor may give away what it does not hold,
 // wherever and whenever the binding applies.
 func (c *change) mayEscalate(home *view, account policy.Handle, org OrgID, b policy.Binding) bool {
-	_, ok := home.rules.CoversRole(account, string(org), policy.Role{Permissions: []string{PermEscalate}}, b.Scope, b.Start, b.End, c.now)
+	escalate := c.claim(account, org, b)
+	escalate.Definition = &policy.Role{Permissions: []string{PermEscalate}}
+	_, ok := home.rules.Covers(escalate)
 	return ok
 }
 
 // covers asks the actor's own org; the role may be a stored one of another org.
 func (c *change) covers(home *view, account policy.Handle, in, org OrgID, b policy.Binding) (missing string, ok bool) {
-	if _, code := c.a.codeRoles.Lookup(b.Role); code || in == home.org.ID {
-		return home.rules.Covers(account, string(org), b.Role, b.Scope, b.Start, b.End, c.now)
+	claim := c.claim(account, org, b)
+	if _, code := c.a.model.Roles.Lookup(b.Role); code || in == home.org.ID {
+		return home.rules.Covers(claim)
 	}
 	target, err := c.view(in)
 	if err != nil {
@@ -64,7 +67,15 @@ func (c *change) covers(home *view, account policy.Handle, in, org OrgID, b poli
 	if !known || len(role.Includes) > 0 {
 		return b.Role, false // includes are resolved in the org of the role: only an actor of that org can be compared
 	}
-	return home.rules.CoversRole(account, string(org), role, b.Scope, b.Start, b.End, c.now)
+	claim.Definition = &role
+	return home.rules.Covers(claim)
+}
+
+// claim asks whether the actor holds what a binding gives in an org.
+func (c *change) claim(account policy.Handle, org OrgID, b policy.Binding) policy.Claim {
+	return policy.Claim{
+		Account: account, Org: string(org), Role: b.Role, Scope: b.Scope, Start: b.Start, End: b.End, Now: c.now, Condition: b.Condition,
+	}
 }
 
 // mayBind judges a new binding: giving a role needs the role; denying one needs

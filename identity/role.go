@@ -98,7 +98,7 @@ func (o *OrgAdmin) makeRole(ctx context.Context, op string, spec RoleSpec) (out 
 		if why := checkRoleName(spec.Name); why != "" {
 			return invalid(nounRole, "Name", "%q: %s", clip(spec.Name), why)
 		}
-		if _, taken := c.a.codeRoles.Lookup(codePrefix + spec.Name); taken {
+		if _, taken := c.a.model.Roles.Lookup(codePrefix + spec.Name); taken {
 			return conflict(nounRole, spec.Name, "Name", "is that of a code role")
 		}
 		found, exists, err := one(c, c.tx.Roles(), o.org, Cond{Field: FieldName, Value: spec.Name})

@@ -24,10 +24,10 @@ func (c *change) includes(org OrgID, names []string) ([]RoleRef, error) {
 // role finds a role by "code:" and a name, by a stored role's id, or by the
 // name of either. The row is zero for a code role.
 func (c *change) role(org OrgID, name string) (RoleRef, Role, error) {
-	if _, ok := c.a.codeRoles.Lookup(name); ok {
+	if _, ok := c.a.model.Roles.Lookup(name); ok {
 		return RoleRef(name), Role{}, nil
 	}
-	if _, ok := c.a.codeRoles.Lookup(codePrefix + name); ok {
+	if _, ok := c.a.model.Roles.Lookup(codePrefix + name); ok {
 		return RoleRef(codePrefix + name), Role{}, nil
 	}
 	var row Role

@@ -208,7 +208,7 @@ func (d *draft) load(ctx context.Context, world World) error {
 
 // emptyView is an org without rows, the start of a new line of views.
 func (a *Authority) emptyView(org Org) *view {
-	return &view{line: a.lines.Add(1), org: org, rules: policy.New(a.catalog, a.codeRoles, string(org.ID))}
+	return &view{line: a.lines.Add(1), org: org, rules: policy.New(a.model, string(org.ID))}
 }
 
 // The nouns, as the log names them.

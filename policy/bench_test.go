@@ -61,7 +61,7 @@ func (l load) build(tb testing.TB) *loaded {
 	}
 	items := max(l.bindings/10, 25)
 	for o := range l.orgs {
-		d := New(cat, code, long("or", o)).Edit()
+		d := New(Model{Catalog: cat, Roles: code}, long("or", o)).Edit()
 		base := o * 1_000_000
 		var scopes [4][]Path
 		scopes[0] = []Path{Root}

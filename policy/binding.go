@@ -29,6 +29,9 @@ const (
 type Account struct {
 	ID   string // not empty, unique among the accounts and groups of the organisation, never used again for another
 	Kind Kind
+	// Boundary is the id of a role that the account's rights are cut down to, whatever its bindings give; "" is none. One that
+	// does not exist leaves nothing.
+	Boundary string
 }
 
 // Binding gives a subject a role at a scope, or denies it. It applies at every instant in [Start, End).
@@ -44,10 +47,13 @@ type Binding struct {
 	Start   int64  // Unix microseconds; 0 means from ever
 	End     int64  // Unix microseconds; 0 means for ever
 	Reach   string // organisations it counts for: "" the home organisation, "*" all, otherwise the one with this id
+	// Condition is a source in the language of the snapshot's [Conditions]; "" is none. An allow counts only if it is true, a
+	// deny unless it is false; one that cannot be read is neither.
+	Condition string
 }
 
 // PutBinding adds a binding, or replaces the one with its id. An empty id, subject or role, a zero scope and an effect that is
-// neither Allow nor Deny are [ErrSyntax].
+// neither Allow nor Deny are [ErrSyntax]. The condition is not checked: [Conditions.Check] does that.
 func (d *Draft) PutBinding(b Binding) error {
 	refuse := func(field string) error {
 		return &Error{Kind: ErrSyntax, Noun: "binding", ID: b.ID, Field: field}
@@ -76,9 +82,13 @@ func (d *Draft) PutBinding(b Binding) error {
 		row.role |= flagDeny
 	}
 	slot := d.s.bindings.add(d.own, h, b.ID)
-	if b.Start != 0 || b.End != 0 || b.Reach != "" {
+	if b.Start != 0 || b.End != 0 || b.Reach != "" || b.Condition != "" {
 		row.role |= flagLimited
-		d.s.limits.set(d.own, slot, &limit{pos: slot % pageSize, start: b.Start, end: b.End, reach: b.Reach})
+		l := &limit{pos: slot % pageSize, start: b.Start, end: b.End, reach: b.Reach}
+		if b.Condition != "" {
+			l.condition = d.s.conditions.intern(b.Condition)
+		}
+		d.s.limits.set(d.own, slot, l)
 	}
 	*d.s.bindings.edit(d.own, slot) = row
 	w := d.touch(row.subject)

@@ -18,7 +18,7 @@ func (d *Draft) compileSubjects() {
 		}
 		// Groups first: what accounts get from them is read from their packed form.
 		entries = d.ownEntries(slot, entries[:0])
-		*d.s.subjects.edit(d.own, slot) = packGrants(w.kind, w.life, entries, w.ups, w.members)
+		*d.s.subjects.edit(d.own, slot) = packGrants(w.packed, entries)
 		if w.wide {
 			seen[slot] = true
 			changed = append(changed, slot)
@@ -43,19 +43,16 @@ func (d *Draft) compileSubjects() {
 	for slot := range accounts {
 		entries = d.ownEntries(slot, entries[:0])
 		entries = d.groupEntries(slot, entries, &in)
-		g := *d.s.subjects.row(slot)
-		kind, life, ups := g.kind(), g.life(), []uint32(nil)
+		p := unpack(*d.s.subjects.row(slot))
 		if w := d.work[slot]; w != nil {
-			kind, life, ups = w.kind, w.life, w.ups
-		} else {
-			ups = g.ups()
+			p = w.packed
 		}
-		*d.s.subjects.edit(d.own, slot) = packGrants(kind, life, entries, ups, d.members(slot))
+		*d.s.subjects.edit(d.own, slot) = packGrants(p, entries)
 	}
 	for _, k := range []Kind{User, ServiceAccount} {
 		if slot := systemSlot(k); seen[slot] {
 			entries = append(entries[:0], d.s.subjects.row(slot).entries()...)
-			d.s.system[k] = packGrants(k, 0, d.groupEntries(slot, entries, &in), nil, nil)
+			d.s.system[k] = packGrants(packed{kind: k}, d.groupEntries(slot, entries, &in))
 		}
 	}
 }

@@ -20,6 +20,12 @@ func (b bitset) add(o bitset) {
 	}
 }
 
+func (b bitset) keep(o bitset) {
+	for i := range b {
+		b[i] &= o[i]
+	}
+}
+
 func (b bitset) remove(o bitset) {
 	for i := range b {
 		b[i] &^= o[i]

@@ -2,64 +2,93 @@ package policy
 
 import "strings"
 
-// Covers reports whether an account surely holds everything that a role gives, at a scope and everywhere under it, during all of
-// [start, end) that lies at or after now. It serves to refuse a binding, a role edit or a membership that would carry rights
-// which the actor lacks. All times are Unix microseconds; a start or end of 0 is open.
-//
-// The answer is conservative. A permission is held if one allow binding, at the scope or above, counts for the organisation,
-// applies throughout the dates and contains it, and if no deny that may apply during the dates, above, at or under the scope,
-// may contain it. Patterns are compared as patterns, so that holding every permission of today is not holding wallets:*. Where a
-// role cannot be read entirely, the actor's allows count for the least it may contain, and the wanted role and denies for the
-// most.
-// Asked about every organisation, "*", an allow must reach them all, and a deny counts that reaches any.
-// If the window is empty it is taken to be open. A role that does not exist and an account that does not are not covered.
-//
-// missing names a permission or pattern that is not held; for a role that does not exist it is the role's id.
-func (s *Snapshot) Covers(a Handle, org, role string, scope Path, start, end, now int64) (missing string, ok bool) {
-	r, exists := s.Role(role)
-	if !exists {
-		return role, false
-	}
-	return s.CoversRole(a, org, r, scope, start, end, now)
+// Claim is a question about everything that a role gives, at a scope and everywhere under it, during a span of time.
+type Claim struct {
+	Account    Handle
+	Limits     *Limits // of the account's token; nil takes nothing away
+	Org        string  // organisation of the resources; "" means the snapshot's own, "*" every one
+	Role       string  // id of the role
+	Definition *Role   // instead of Role: a definition that need not be stored; its includes are looked up
+	Scope      Path
+	Start, End int64 // Unix microseconds; 0 is open. An empty span is taken to be open
+	Now        int64 // what lies before it does not matter
+	// Condition is the source of the condition under which the role would be given, "" for none.
+	Condition string
 }
 
-// CoversRole is [Snapshot.Covers] for a definition that need not be stored. Its includes are looked up in the snapshot.
-func (s *Snapshot) CoversRole(a Handle, org string, role Role, scope Path, start, end, now int64) (missing string, ok bool) {
+// Covers reports whether an account surely holds all that is claimed. It serves to refuse a binding, a role edit or a
+// membership that would carry rights which the actor lacks.
+//
+// The answer is conservative. A permission is held if one allow binding, at the scope or above, counts for the organisation,
+// applies throughout the span and contains it, if the account's boundary and the limits contain it, and if no deny that may
+// apply during the span, above, at or under the scope, may contain it. Patterns are compared as patterns, so that holding
+// every permission of today is not holding wallets:*. Where a role cannot be read entirely, the actor's allows count for the
+// least it may contain, and the wanted role and denies for the most. An allow with a condition counts only for a claim with the
+// same condition, and only if its outcome does not depend on who asks; a deny counts whatever its condition. Claimed for every
+// organisation, an allow must reach them all, and a deny counts that reaches any. A role that does not exist and an account that
+// does not are not covered.
+//
+// missing names a permission or pattern that is not held; for a role that does not exist it is the role's id.
+func (s *Snapshot) Covers(c Claim) (missing string, ok bool) {
 	if s == nil {
 		return "*", false
 	}
-	own := s.grantsOf(a)
-	if own == nil || scope.IsZero() {
+	role := c.Definition
+	if role == nil {
+		r, exists := s.Role(c.Role)
+		if !exists {
+			return c.Role, false
+		}
+		role = &r
+	}
+	own := s.grantsOf(c.Account)
+	if own == nil || c.Scope.IsZero() {
 		return "*", false
 	}
-	want := span{from: now, end: end}
-	if start != 0 {
-		want.from = max(start, now)
+	if c.Limits != nil && !c.Limits.path.IsZero() && !c.Limits.path.Contains(c.Scope) {
+		return "*", false
 	}
-	if end != 0 && end <= want.from {
-		want.end = 0
-	}
-	foreign := org != "" && org != s.org
 	h := s.holding()
-	h.note(&role)
+	h.note(role)
+	h.cut(own, c.Limits)
 	for _, g := range [2]grants{own, s.system[own.kind()]} {
 		for _, e := range g.entries() {
-			slot := uint32(e) &^ viaGroup
-			b := s.bindings.row(slot)
-			dates, reach := s.limitOf(slot, b)
-			at := marked(s.scopes.name(b.scope))
-			switch {
-			case !s.within(reach, foreign, org) && !(b.deny() && org == "*"): // every org has the denies of each
-			case b.deny():
-				if dates.overlaps(want) && (at.Contains(scope) || scope.Contains(at)) {
-					h.use(b)
-				}
-			case dates.contains(want) && at.Contains(scope):
-				h.use(b)
-			}
+			s.weigh(h, &c, uint32(e)&^viaGroup)
 		}
 	}
-	return h.lacks(&role)
+	return h.lacks(role)
+}
+
+// weigh counts a binding of the account for or against a claim.
+func (s *Snapshot) weigh(h *holding, c *Claim, slot uint32) {
+	b := s.bindings.row(slot)
+	var l limit
+	if b.role&flagLimited != 0 {
+		l = *s.limits.at(slot)
+	}
+	dates, want := span{l.start, l.end}, c.span()
+	at := marked(s.scopes.name(b.scope))
+	switch {
+	case !s.within(l.reach, s.foreign(c.Org), c.Org) && !(b.deny() && c.Org == "*"): // every org has the denies of each
+	case b.deny():
+		if dates.overlaps(want) && (at.Contains(c.Scope) || c.Scope.Contains(at)) {
+			h.use(b)
+		}
+	case l.condition != nil && (l.condition.source != c.Condition || l.condition.ofPrincipal()):
+	case dates.contains(want) && at.Contains(c.Scope):
+		h.use(b)
+	}
+}
+
+func (c *Claim) span() span {
+	want := span{from: c.Now, end: c.End}
+	if c.Start != 0 {
+		want.from = max(c.Start, c.Now)
+	}
+	if c.End != 0 && c.End <= want.from {
+		want.end = 0
+	}
+	return want
 }
 
 // span is the time from an instant to another, in Unix microseconds. An end of 0 is open; so is a from of 0, in a binding.
@@ -74,14 +103,6 @@ func (d span) overlaps(want span) bool {
 	return (d.end == 0 || want.from < d.end) && (d.from == 0 || want.end == 0 || d.from < want.end)
 }
 
-func (s *Snapshot) limitOf(slot uint32, b *bindingRow) (dates span, reach string) {
-	if b.role&flagLimited == 0 {
-		return span{}, ""
-	}
-	l := s.limits.at(slot)
-	return span{l.start, l.end}, l.reach
-}
-
 // holding compares what bindings give with what a role gives, as patterns. Beside the catalog's permissions it looks at
 // witnesses: for each pattern that occurs in one of the roles a name which no permission can have, so that only that pattern and
 // wider ones cover it, and each name that occurs and is not in the catalog. Two sets made of these patterns and names are
@@ -92,6 +113,7 @@ type holding struct {
 	noted   map[string]bool // roles whose patterns are witnesses
 	allows  []uint32        // role slots
 	denies  []uint32
+	bounds  []*Role // everything held is in each of them
 }
 
 // fresh ends the witness of a pattern. Names never contain it.
@@ -160,6 +182,23 @@ func (h *holding) use(b *bindingRow) {
 	}
 }
 
+// cut takes away what the account's boundary and the limits do not contain.
+func (h *holding) cut(own grants, l *Limits) {
+	if slot := own.boundary(); slot != 0 {
+		def := h.s.roles.row(slot).def
+		if def == nil {
+			def = &Role{}
+		}
+		h.bounds = append(h.bounds, def)
+	}
+	if l != nil && l.permissions != nil {
+		h.bounds = append(h.bounds, &Role{Permissions: l.texts})
+	}
+	for _, def := range h.bounds {
+		h.note(def)
+	}
+}
+
 // lacks compares the bindings used with a role.
 func (h *holding) lacks(role *Role) (missing string, ok bool) {
 	c := h.s.cat
@@ -171,13 +210,17 @@ func (h *holding) lacks(role *Role) (missing string, ok bool) {
 		touched.add(h.s.roles.row(slot).most)
 	}
 	held.remove(touched)
-	want := c.contents(*role, func(id string) (contents, bool) {
+	stored := func(id string) (contents, bool) {
 		slot, ok := h.s.roles.find(hashName(id), id)
 		if !ok || h.s.roles.row(slot).def == nil {
 			return contents{}, false
 		}
 		return h.s.roles.row(slot).contents, true
-	})
+	}
+	for _, def := range h.bounds {
+		held.keep(c.contents(*def, stored).least)
+	}
+	want := c.contents(*role, stored)
 	if i, ok := want.most.lacking(held); ok {
 		return c.spellings[i][0], false
 	}
@@ -198,6 +241,9 @@ func (h *holding) lacks(role *Role) (missing string, ok bool) {
 		}
 	}
 	held.remove(touched)
+	for _, def := range h.bounds {
+		held.keep(w.contents(*def, of).least)
+	}
 	if i, ok := w.contents(*role, of).most.lacking(held); ok {
 		name := w.spellings[i][0]
 		if prefix, ok := strings.CutSuffix(name, fresh); ok {

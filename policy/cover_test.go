@@ -52,19 +52,19 @@ func TestSec48_Covers(t *testing.T) {
 		}
 		s := d.Snapshot()
 		h, _ := s.Account("ann")
-		if missing, ok := s.CoversRole(h, "", c.want, path(t, c.scope), 0, 0, 10); missing != c.missing || ok != (c.missing == "") {
+		if missing, ok := s.Covers(Claim{Account: h, Definition: &c.want, Scope: path(t, c.scope), Now: 10}); missing != c.missing || ok != (c.missing == "") {
 			t.Errorf("%s: missing %q, want %q", c.name, missing, c.missing)
 		}
-		if _, ok := s.CoversRole(h, "", c.want, path(t, c.scope), 0, 50, 10); c.deny.ID != "" && !ok {
+		if _, ok := s.Covers(Claim{Account: h, Definition: &c.want, Scope: path(t, c.scope), End: 50, Now: 10}); c.deny.ID != "" && !ok {
 			t.Errorf("%s: the deny counts before it begins", c.name)
 		}
-		if _, ok := s.CoversRole(h, "other", c.want, path(t, c.scope), 0, 0, 10); ok && len(c.want.Permissions) > 0 {
+		if _, ok := s.Covers(Claim{Account: h, Org: "other", Definition: &c.want, Scope: path(t, c.scope), Now: 10}); ok && len(c.want.Permissions) > 0 {
 			t.Errorf("%s: held in another organisation", c.name)
 		}
-		if _, ok := s.CoversRole(Handle{}, "", c.want, path(t, c.scope), 0, 0, 10); ok {
+		if _, ok := s.Covers(Claim{Account: Handle{}, Definition: &c.want, Scope: path(t, c.scope), Now: 10}); ok {
 			t.Errorf("%s: nobody holds it", c.name)
 		}
-		if _, ok := s.CoversRole(h, "", c.want, Path{}, 0, 0, 10); ok {
+		if _, ok := s.Covers(Claim{Account: h, Definition: &c.want, Scope: Path{}, Now: 10}); ok {
 			t.Errorf("%s: held nowhere", c.name)
 		}
 	}
@@ -83,7 +83,7 @@ func TestCoversDates(t *testing.T) {
 		{100, 200, 0, true}, {0, 200, 100, true}, {150, 160, 0, true}, {99, 200, 0, false}, {0, 200, 99, false}, {100, 201, 0, false},
 		{100, 0, 0, false}, {0, 0, 150, false}, {50, 200, 150, true}, {160, 150, 0, false}, {100, 200, 250, false},
 	} {
-		if _, ok := s.Covers(h, "", "code:reader", Root, c.start, c.end, c.now); ok != c.want {
+		if _, ok := s.Covers(Claim{Account: h, Role: "code:reader", Scope: Root, Start: c.start, End: c.end, Now: c.now}); ok != c.want {
 			t.Errorf("%+v: %v", c, ok)
 		}
 	}

@@ -8,13 +8,35 @@ type Handle struct{ slot, life uint32 }
 // IsZero reports whether the handle is absent.
 func (h Handle) IsZero() bool { return h == Handle{} }
 
+// Subject is an account as one snapshot has it. Finding it once saves every later question to that snapshot the look-up; in
+// another snapshot it is ignored. The zero value is no account.
+type Subject struct {
+	of      *stamp
+	account Handle
+	g       grants
+}
+
+// Find looks an account up. It gives the zero Subject if the account is not there.
+func (s *Snapshot) Find(a Handle) Subject {
+	if s == nil {
+		return Subject{}
+	}
+	if g := s.grantsOf(a); g != nil {
+		return Subject{of: s.id, account: a, g: g}
+	}
+	return Subject{}
+}
+
 // Query is one question to a [Snapshot].
 type Query struct {
 	Account    Handle
-	Org        string // organisation of the resource; "" means the snapshot's own
+	Found      *Subject // optional: what [Snapshot.Find] gave for Account
+	Org        string   // organisation of the resource; "" means the snapshot's own
 	Permission Permission
 	Path       Path
-	Now        int64 // Unix microseconds
+	Now        int64   // Unix microseconds
+	Attrs      *Attrs  // what conditions read; may be nil
+	Limits     *Limits // of the token; nil takes nothing away
 }
 
 // Decision is the answer. The zero value denies.
@@ -22,17 +44,20 @@ type Decision struct {
 	Allowed  bool
 	Reason   Reason // why, as a stable code
 	Binding  string // id of the deny, or of one sufficient allow, that decided
+	Missing  string // an attribute that a condition lacked, where that may have made the difference
 	Revision uint64 // the revision the answer was taken at; Decide leaves it to its caller
 }
 
-// Decide answers a query. It allocates nothing, reads no clock and has an answer for every input.
+// Decide answers a query. Unless it meets a condition it allocates nothing; it reads no clock and has an answer for every input.
 //
 // It refuses, in this order: a nil snapshot (unavailable), an absent permission (missing_permission), one outside the catalog
 // (unknown_permission), an absent path (missing_path), an account that is not there (unknown_account), a foreign organisation
 // that no allow binding of the account reaches now (other_org), a deny that applies (denied), no allow that applies
-// (no_binding). A binding applies if its subject is the account or a group it is in, its scope contains the path, its role
-// contains the permission, it counts for the organisation and now is in its dates. Whether an account may be asked about
-// foreign organisations at all is for the caller to say.
+// (no_binding), what the boundary of the account does not contain (boundary) and what the limits do not leave (token_limits).
+//
+// A binding applies if its subject is the account or a group it is in, its scope contains the path, its role contains the
+// permission, it counts for the organisation, now is in its dates, and its condition is true, or for a deny not false. Whether
+// an account may be asked about foreign organisations at all is for the caller to say.
 func (s *Snapshot) Decide(q Query) Decision {
 	if s == nil {
 		return Decision{Reason: ReasonUnavailable}
@@ -47,28 +72,46 @@ func (s *Snapshot) Decide(q Query) Decision {
 	if q.Path.text == "" {
 		return Decision{Reason: ReasonMissingPath}
 	}
-	own := s.grantsOf(q.Account)
+	own := s.found(&q)
 	if own == nil {
 		return Decision{Reason: ReasonUnknownAccount}
 	}
 	system := s.system[own.kind()]
-	foreign := q.Org != "" && q.Org != s.org
 
-	w := walk{s: s, q: &q, perm: perm, foreign: foreign}
+	w := walk{s: s, q: &q, perm: perm, foreign: s.foreign(q.Org)}
 	w.along(own)
 	if len(system) > 0 {
 		w.along(system)
 	}
 	switch {
-	case foreign && w.allow == 0 && !s.reaches(own, system, q.Org, q.Now):
+	case w.foreign && w.allow == 0 && !s.reaches(own, system, q.Org, q.Now):
 		return Decision{Reason: ReasonOtherOrg}
-	case w.deny != 0:
+	case w.sure:
 		return Decision{Reason: ReasonDenied, Binding: s.bindings.name(w.deny)}
-	case w.allow != 0:
-		return Decision{Allowed: true, Reason: ReasonAllowed, Binding: s.bindings.name(w.allow)}
+	case w.deny != 0:
+		return Decision{Reason: ReasonDenied, Binding: s.bindings.name(w.deny), Missing: s.missing(&q, w.deny)}
+	case w.allow == 0 && w.doubtful != 0:
+		return Decision{Reason: ReasonNoBinding, Missing: s.missing(&q, w.doubtful)}
+	case w.allow == 0:
+		return Decision{Reason: ReasonNoBinding}
+	case own[0]&bounded != 0 && !s.roles.row(own.boundary()).least.has(perm):
+		return Decision{Reason: ReasonBoundary}
+	case q.Limits != nil && !q.Limits.leave(perm, &q.Path):
+		return Decision{Reason: ReasonTokenLimits}
 	}
-	return Decision{Reason: ReasonNoBinding}
+	return Decision{Allowed: true, Reason: ReasonAllowed, Binding: s.bindings.name(w.allow)}
 }
+
+// found returns the packed form of the account of a query, nil if it is not there.
+func (s *Snapshot) found(q *Query) grants {
+	if q.Found != nil && q.Found.of == s.id && q.Found.account == q.Account {
+		return q.Found.g
+	}
+	return s.grantsOf(q.Account)
+}
+
+// foreign reports whether an organisation is another than the snapshot's own.
+func (s *Snapshot) foreign(org string) bool { return org != "" && org != s.org }
 
 // walk collects the bindings that apply to a question.
 type walk struct {
@@ -77,6 +120,8 @@ type walk struct {
 	perm        uint32
 	foreign     bool
 	allow, deny uint32 // slots, 0 for none
+	sure        bool   // some deny counts without doubt
+	doubtful    uint32 // slot of an allow whose condition is unknown
 }
 
 // along looks in a subject's entries for those at the path and its ancestors.
@@ -138,14 +183,45 @@ func (w *walk) apply(e uint32) {
 	if b.scope != slotRoot && !within(s.scopes.name(b.scope), w.q.Path.text) {
 		return
 	}
-	if b.deny() {
+	t := True
+	if b.role&flagLimited != 0 {
+		t, _ = s.outcome(slot, w.q)
+	}
+	switch {
+	case b.deny() && t != False:
 		w.deny = slot
-	} else {
+		w.sure = w.sure || t == True
+	case b.deny():
+	case t == True:
 		w.allow = slot
+	case t == Unknown:
+		w.doubtful = slot
 	}
 }
 
-// counts reports whether a binding counts for an organisation at an instant.
+// missing is what the condition of a binding lacks.
+func (s *Snapshot) missing(q *Query, slot uint32) string {
+	_, missing := s.outcome(slot, q)
+	return missing
+}
+
+// outcome asks the condition of a binding that has limits.
+func (s *Snapshot) outcome(slot uint32, q *Query) (Truth, string) {
+	c := s.limits.at(slot).condition
+	if c == nil {
+		return True, ""
+	}
+	org := q.Org
+	if org == "" {
+		org = s.org
+	}
+	return c.eval(&Env{
+		account: s.subjects.name(q.Account.slot), kind: s.found(q).kind(), org: org, path: q.Path, now: q.Now, attrs: q.Attrs,
+		schema: s.conditions.Schema(),
+	})
+}
+
+// counts reports whether a binding counts for an organisation at an instant, its condition apart.
 func (s *Snapshot) counts(slot uint32, b *bindingRow, foreign bool, org string, now int64) bool {
 	if b.role&flagLimited == 0 {
 		return !foreign
@@ -162,7 +238,8 @@ func (s *Snapshot) within(reach string, foreign bool, org string) bool {
 	return reach == "" || reach == "*" || reach == s.org
 }
 
-// reaches reports whether some allow binding of the account counts for a foreign organisation at an instant.
+// reaches reports whether some allow binding of the account counts for a foreign organisation at an instant, its condition
+// apart.
 func (s *Snapshot) reaches(own, system grants, org string, now int64) bool {
 	for _, g := range [2]grants{own, system} {
 		for _, e := range g.entries() {

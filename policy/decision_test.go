@@ -19,7 +19,7 @@ func office(t testing.TB) *Draft {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := New(cat, code, "home").Edit()
+	d := New(Model{Catalog: cat, Roles: code}, "home").Edit()
 	d.PutAccount(Account{ID: "ann", Kind: User})
 	d.PutAccount(Account{ID: "bot", Kind: ServiceAccount})
 	d.PutGroup("staff")
@@ -139,8 +139,8 @@ func TestNilSnapshot(t *testing.T) {
 	_, r := s.Role("a")
 	_, bi := s.Binding("a")
 	_, n := s.NextBoundary(0)
-	_, c := s.Covers(Handle{}, "", "a", Root, 0, 0, 0)
-	_, cr := s.CoversRole(Handle{}, "", Role{}, Root, 0, 0, 0)
+	_, c := s.Covers(Claim{Role: "a", Scope: Root})
+	_, cr := s.Covers(Claim{Definition: &Role{}, Scope: Root})
 	if a || b || r || bi || n || c || cr || s.IsGroup("users") || s.Org() != "" {
 		t.Error("a nil snapshot has something")
 	}

@@ -15,11 +15,9 @@ type Draft struct {
 
 // work is a subject taken apart for editing.
 type work struct {
-	kind         Kind
-	life         uint32
-	ups, members []uint32
-	added        []uint32 // its own bindings put by this draft; some may be gone again
-	wide         bool     // what it passes on to its members changed
+	packed
+	added []uint32 // its own bindings put by this draft; some may be gone again
+	wide  bool     // what it passes on to its members changed
 }
 
 // Edit forks a draft. It may be called any number of times on one snapshot, also concurrently. It panics on a nil snapshot,
@@ -53,8 +51,7 @@ func (d *Draft) name(id string) uint32 {
 func (d *Draft) touch(slot uint32) *work {
 	w := d.work[slot]
 	if w == nil {
-		g := *d.s.subjects.row(slot)
-		w = &work{kind: g.kind(), life: g.life(), ups: g.ups(), members: g.members()}
+		w = &work{packed: unpack(*d.s.subjects.row(slot))}
 		d.work[slot] = w
 	}
 	return w
@@ -82,7 +79,7 @@ func (d *Draft) members(slot uint32) []uint32 {
 	return d.s.subjects.row(slot).members()
 }
 
-// PutAccount adds an account or changes the kind of one. Bindings and memberships put earlier under its id take effect. A group
+// PutAccount adds an account or changes the kind or the boundary of one. Bindings and memberships put earlier under its id take effect. A group
 // of this id is removed first. An account without an id, with that of a system group, or whose kind is neither of the two does
 // not exist: the call then acts as [Draft.RemoveAccount].
 func (d *Draft) PutAccount(a Account) {
@@ -95,7 +92,7 @@ func (d *Draft) PutAccount(a Account) {
 	}
 	d.RemoveGroup(a.ID)
 	slot := d.name(a.ID)
-	if d.kind(slot) == a.Kind {
+	if d.kind(slot) == a.Kind && d.boundary(slot) == a.Boundary {
 		return
 	}
 	w := d.touch(slot)
@@ -103,6 +100,29 @@ func (d *Draft) PutAccount(a Account) {
 		w.life++
 	}
 	w.kind = a.Kind
+	d.bound(w, a.Boundary)
+}
+
+// boundary is the id of an account's boundary role.
+func (d *Draft) boundary(slot uint32) string {
+	role := d.s.subjects.row(slot).boundary()
+	if w := d.work[slot]; w != nil {
+		role = w.boundary
+	}
+	if role == 0 {
+		return ""
+	}
+	return d.s.roles.name(role)
+}
+
+func (d *Draft) bound(w *work, role string) {
+	old := w.boundary
+	if w.boundary = 0; role != "" {
+		w.boundary = d.useRole(role)
+	}
+	if old != 0 {
+		d.releaseRole(old)
+	}
 }
 
 // RemoveAccount removes an account and its memberships. Its bindings stay until they are removed, without effect. Its handle
@@ -114,7 +134,9 @@ func (d *Draft) RemoveAccount(id string) {
 	}
 	if k := d.kind(slot); k == User || k == ServiceAccount {
 		d.leaveAll(slot)
-		d.touch(slot).kind = nobody
+		w := d.touch(slot)
+		w.kind = nobody
+		d.bound(w, "")
 	}
 }
 
@@ -144,8 +166,10 @@ func (d *Draft) Snapshot() *Snapshot {
 	d.s.scopes.seal()
 	d.s.roles.seal()
 	d.s.bindings.seal()
+	id := d.own // no two snapshots have the same: a draft takes a new stamp after each
 	d.reset()
 	s := d.s
+	s.id = id
 	return &s
 }
 

@@ -23,7 +23,7 @@ func Example() {
 		panic(err)
 	}
 
-	draft := policy.New(catalog, roles, "acme").Edit()
+	draft := policy.New(policy.Model{Catalog: catalog, Roles: roles}, "acme").Edit()
 	draft.PutAccount(policy.Account{ID: "ci", Kind: policy.ServiceAccount})
 	err = draft.PutBinding(policy.Binding{ID: "b1", Subject: "ci", Role: "code:wallet-admin", Scope: project, Effect: policy.Allow})
 	if err != nil {

@@ -7,13 +7,14 @@ import (
 
 // grants is the packed form of a subject: one block of words, so that a decision touches one stretch of memory.
 //
-//	word 0   life<<32 | width<<16 | bits<<8 | kind
+//	word 0   life<<32 | bounded<<24 | width<<16 | bits<<8 | kind
 //	word 1   number of memberships<<32 | number of entries
 //	starts   only if there are more than few entries: for each of 1<<bits buckets the first entry of it or of a later bucket, in
 //	         fields of 1<<width bits
 //	entries  scope tag<<32 | binding slot, ascending
 //	ups      slots of the groups it is directly in, two to a word
 //	members  slots of its direct members, two to a word; none for an account
+//	boundary slot of its boundary role, only if it is bounded
 //
 // A tag is half of the keyed hash of a scope, and a bucket the upper bits of a tag. For an account the entries are its own
 // bindings and those of its groups, the latter marked viaGroup; for a group only its own.
@@ -32,9 +33,20 @@ const few = 32
 
 func entry(tag, binding uint32) uint64 { return uint64(tag)<<32 | uint64(binding) }
 
+// bounded marks an account that has a boundary.
+const bounded = 1 << 24
+
+// packed is what a subject is, but for its entries.
+type packed struct {
+	kind         Kind
+	life         uint32
+	boundary     uint32 // slot of a role, 0 for none
+	ups, members []uint32
+}
+
 // packGrants sorts the entries in place and packs them.
-func packGrants(kind Kind, life uint32, entries []uint64, ups, members []uint32) grants {
-	if kind == nobody && life == 0 && len(entries)+len(ups)+len(members) == 0 {
+func packGrants(p packed, entries []uint64) grants {
+	if p.kind == nobody && p.life == 0 && len(entries)+len(p.ups)+len(p.members) == 0 {
 		return nil
 	}
 	slices.Sort(entries)
@@ -48,10 +60,18 @@ func packGrants(kind Kind, life uint32, entries []uint64, ups, members []uint32)
 			bits++
 		}
 	}
-	g := make(grants, 2, 2+startWords(bits, width)+uint64(len(entries)+(len(ups)+1)/2+(len(members)+1)/2))
-	g[0] = uint64(life)<<32 | width<<16 | bits<<8 | uint64(kind)
-	g[1] = uint64(len(ups))<<32 | uint64(len(entries))
-	g = g[:cap(g)]
+	n := len(entries) + (len(p.ups)+1)/2 + (len(p.members)+1)/2
+	size := 2 + startWords(bits, width) + uint64(n)
+	if p.boundary != 0 {
+		size++
+	}
+	g := make(grants, size)
+	g[0] = uint64(p.life)<<32 | width<<16 | bits<<8 | uint64(p.kind)
+	g[1] = uint64(len(p.ups))<<32 | uint64(len(entries))
+	if p.boundary != 0 {
+		g[0] |= bounded
+		g[size-1] = uint64(p.boundary)
+	}
 	for b, at := uint64(0), 0; width > 0 && b < 1<<bits; b++ {
 		for at < len(entries) && entries[at]>>(64-bits) < b {
 			at++
@@ -61,8 +81,8 @@ func packGrants(kind Kind, life uint32, entries []uint64, ups, members []uint32)
 	}
 	rest := g[g.first():]
 	rest = rest[copy(rest, entries):]
-	rest = packSlots(rest, ups)
-	packSlots(rest, members)
+	rest = packSlots(rest, p.ups)
+	packSlots(rest, p.members)
 	return g
 }
 
@@ -150,8 +170,24 @@ func (g grants) members() []uint32 {
 	if len(g) == 0 {
 		return nil
 	}
+	if g[0]&bounded != 0 {
+		g = g[:len(g)-1]
+	}
 	n := (g[1]>>32 + 1) / 2
 	return unpackSlots(g[g.first()+uint64(uint32(g[1]))+n:])
+}
+
+// unpack is what packGrants was given, but for the entries.
+func unpack(g grants) packed {
+	return packed{kind: g.kind(), life: g.life(), boundary: g.boundary(), ups: g.ups(), members: g.members()}
+}
+
+// boundary returns the slot of the boundary role, 0 for none.
+func (g grants) boundary() uint32 {
+	if len(g) == 0 || g[0]&bounded == 0 {
+		return 0
+	}
+	return uint32(g[len(g)-1])
 }
 
 // unpackSlots reads two slots from each word; an odd number of them left the last half empty.

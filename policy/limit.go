@@ -2,11 +2,12 @@ package policy
 
 import "slices"
 
-// limit holds what few bindings have: dates and a reach.
+// limit holds what few bindings have: dates, a reach and a condition.
 type limit struct {
 	pos        uint32 // of the binding in its page
 	start, end int64
 	reach      string
+	condition  *condition // nil if there is none
 }
 
 func (l *limit) holds(now int64) bool {

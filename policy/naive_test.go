@@ -15,6 +15,35 @@ type naive struct {
 	members  map[[2]string]bool // group, member
 	roles    map[string]Role    // stored and code
 	bindings map[string]Binding
+	bounds   map[string]string // account to the role of its boundary
+}
+
+// truth of the conditions of random worlds: "true", "false", "attr:<name>" for the value of a boolean attribute, "is:<id>" for
+// one account alone; everything else is unknown.
+func naiveTruth(source, account string, attrs map[string]bool) Truth {
+	truth := map[bool]Truth{false: False, true: True}
+	switch kind, rest, _ := strings.Cut(source, ":"); {
+	case source == "" || source == "true":
+		return True
+	case source == "false":
+		return False
+	case kind == "is":
+		return truth[rest == account]
+	case kind == "attr":
+		if v, set := attrs[rest]; set {
+			return truth[v]
+		}
+	}
+	return Unknown
+}
+
+// naiveQuestion is what the reference is asked.
+type naiveQuestion struct {
+	account, org, perm, path string
+	now                      int64
+	attrs                    map[string]bool
+	limited                  []string // permissions of the token, nil for all
+	under                    string   // path of the token, "" for all
 }
 
 func (n *naive) spellings(name string) []string {
@@ -109,7 +138,8 @@ func (n *naive) reaches(b Binding, org string) bool {
 }
 
 // decide also returns every binding that justifies the answer: any one of them may be named.
-func (n *naive) decide(account, org, perm, path string, now int64) (Reason, map[string]bool) {
+func (n *naive) decide(q naiveQuestion) (Reason, map[string]bool) {
+	account, org, perm, path, now := q.account, q.org, q.perm, q.path, q.now
 	known := slices.ContainsFunc(n.specs, func(s PermissionSpec) bool { return s.Name == perm || slices.Contains(s.Aliases, perm) })
 	if !known {
 		return ReasonUnknownPermission, nil
@@ -125,9 +155,10 @@ func (n *naive) decide(account, org, perm, path string, now int64) (Reason, map[
 		}
 		reach = reach || b.Effect == Allow
 		if naiveWithin(b.Scope.String(), path) && n.contains(b.Role, perm, b.Effect == Deny) {
-			if b.Effect == Deny {
+			switch t := naiveTruth(b.Condition, account, q.attrs); {
+			case b.Effect == Deny && t != False:
 				denies[b.ID] = true
-			} else {
+			case b.Effect == Allow && t == True:
 				allows[b.ID] = true
 			}
 		}
@@ -137,15 +168,22 @@ func (n *naive) decide(account, org, perm, path string, now int64) (Reason, map[
 		return ReasonOtherOrg, nil
 	case len(denies) > 0:
 		return ReasonDenied, denies
-	case len(allows) > 0:
-		return ReasonAllowed, allows
+	case len(allows) == 0:
+		return ReasonNoBinding, nil
+	case n.bounds[account] != "" && !n.contains(n.bounds[account], perm, false):
+		return ReasonBoundary, nil
+	case q.limited != nil && !n.defines(Role{Permissions: q.limited}, perm, false), q.under != "" && !naiveWithin(q.under, path):
+		return ReasonTokenLimits, nil
 	}
-	return ReasonNoBinding, nil
+	return ReasonAllowed, allows
 }
 
 // holds says whether an account surely has a name throughout a window, by one allow at the scope or above that counts for the
-// organisation, with no deny that may touch it; below says whether denies under the scope count.
-func (n *naive) holds(account, org, name, scope string, start, end int64, below bool) bool {
+// organisation and has the condition, with no deny that may touch it; below says whether denies under the scope count.
+func (n *naive) holds(account, org, name, scope string, start, end int64, below bool, condition string) bool {
+	if bound := n.bounds[account]; bound != "" && !n.contains(bound, name, false) {
+		return false
+	}
 	allowed := false
 	for _, b := range n.bindings {
 		at := b.Scope.String()
@@ -158,7 +196,8 @@ func (n *naive) holds(account, org, name, scope string, start, end int64, below 
 				return false
 			}
 		}
-		if b.Effect == Allow && over && n.contains(b.Role, name, false) {
+		may := b.Condition == "" || b.Condition == condition && strings.HasPrefix(condition, "attr:") || b.Condition == condition && condition == "true"
+		if b.Effect == Allow && over && may && n.contains(b.Role, name, false) {
 			allowed = allowed || (b.Start == 0 || b.Start <= start) && (b.End == 0 || end != 0 && end <= b.End)
 		}
 	}

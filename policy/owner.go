@@ -2,11 +2,11 @@ package policy
 
 import "iter"
 
-// Owners yields the ids of the effective owners: users that hold * and identity:* at [Root] without end, from now
-// (Unix microseconds) on. The allows must be made at Root, count for the home organisation, have begun and have no end; a deny
-// counts if it is made at Root, may still apply and may contain any of it. Denies made under Root do not count. Patterns are
-// compared as by [Snapshot.Covers]. The cost depends on the bindings at Root and on the accounts they apply to; an owner is
-// yielded as soon as it is found.
+// Owners yields the ids of the effective owners: users that hold * and identity:* at [Root] without end, from now (Unix
+// microseconds) on. The allows must be made at Root, count for the home organisation, have begun and have neither end nor
+// condition, and a boundary must contain all of it; a deny counts if it is made at Root, may still apply and may contain any
+// of it. Denies made under Root do not count. Patterns are compared as by [Snapshot.Covers]. The cost depends on the bindings
+// at Root and on the accounts they apply to; an owner is yielded as soon as it is found.
 func (s *Snapshot) Owners(now int64) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if s == nil {
@@ -43,8 +43,20 @@ func (s *Snapshot) Owners(now int64) iter.Seq[string] {
 
 // forEver reports whether a binding counts at home from now on without end.
 func (s *Snapshot) forEver(slot uint32, b *bindingRow, now int64) bool {
-	dates, reach := s.limitOf(slot, b)
-	return dates.contains(span{from: now}) && s.within(reach, false, "")
+	if b.role&flagLimited == 0 {
+		return true
+	}
+	l := s.limits.at(slot)
+	return span{l.start, l.end}.contains(span{from: now}) && s.within(l.reach, false, "") && l.condition == nil
+}
+
+// mayCount reports whether a binding may count at home at some time from now on.
+func (s *Snapshot) mayCount(slot uint32, b *bindingRow, now int64) bool {
+	if b.role&flagLimited == 0 {
+		return true
+	}
+	l := s.limits.at(slot)
+	return span{l.start, l.end}.overlaps(span{from: now}) && s.within(l.reach, false, "")
 }
 
 func (s *Snapshot) owner(account uint32, now int64) bool {
@@ -53,6 +65,7 @@ func (s *Snapshot) owner(account uint32, now int64) bool {
 		return false
 	}
 	h := s.holding()
+	h.cut(own, nil)
 	for _, g := range [2]grants{own, s.system[User]} {
 		for _, e := range g.entries() {
 			if uint32(e>>32) != rootTag {
@@ -63,8 +76,7 @@ func (s *Snapshot) owner(account uint32, now int64) bool {
 			if b.scope != slotRoot {
 				continue
 			}
-			dates, reach := s.limitOf(slot, b)
-			if b.deny() && dates.overlaps(span{from: now}) && s.within(reach, false, "") || !b.deny() && s.forEver(slot, b, now) {
+			if b.deny() && s.mayCount(slot, b, now) || !b.deny() && s.forEver(slot, b, now) {
 				h.use(b)
 			}
 		}

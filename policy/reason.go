@@ -49,6 +49,12 @@ const (
 	ReasonUnavailable
 	// ReasonUnknownAccount: the organisation has no such account.
 	ReasonUnknownAccount
+	// ReasonBoundary: a binding allows, but the account's boundary does not contain the permission.
+	ReasonBoundary
+	// ReasonTokenLimits: a binding allows, but the token was issued for less.
+	ReasonTokenLimits
+	// ReasonDelegation: the account may, but an actor that it is delegated to may not.
+	ReasonDelegation
 
 	reasonEnd
 )
@@ -76,6 +82,9 @@ var reasonCodes = [...]string{
 	ReasonStale:              "stale",
 	ReasonUnavailable:        "unavailable",
 	ReasonUnknownAccount:     "unknown_account",
+	ReasonBoundary:           "boundary",
+	ReasonTokenLimits:        "token_limits",
+	ReasonDelegation:         "delegation",
 }
 
 // String returns the stable code, such as "no_binding". A value that is none of the constants prints as "unspecified".

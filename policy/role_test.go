@@ -171,7 +171,7 @@ func TestContents(t *testing.T) {
 		{"unknown include less exclusions", Role{Includes: []string{"code:gone"}, Exclusions: []string{"*", "identity:*"}}, "", exact},
 	} {
 		c.role.ID = "r"
-		d := New(cat, code, "home").Edit()
+		d := New(Model{Catalog: cat, Roles: code}, "home").Edit()
 		if err := d.LoadRole(c.role); err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestPutRole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := New(cat, code, "home").Edit()
+	d := New(Model{Catalog: cat, Roles: code}, "home").Edit()
 	for _, r := range []Role{{ID: "a", Permissions: []string{"w:read"}}, {ID: "b", Includes: []string{"a", "code:reader"}}} {
 		if err := d.PutRole(r); err != nil {
 			t.Fatal(err)

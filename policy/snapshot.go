@@ -5,9 +5,11 @@ import "iter"
 // Snapshot is the compiled form of one organisation. It never changes, is safe for concurrent use, and shares most of its memory
 // with the snapshots it was edited from. A nil snapshot denies everything with [ReasonUnavailable] and lists nothing.
 type Snapshot struct {
-	cat  *Catalog
-	code *Roles
-	org  string
+	id         *stamp // what a [Subject] was found in
+	cat        *Catalog
+	code       *Roles
+	conditions *Conditions
+	org        string
 
 	subjects table[grants]
 	scopes   table[scopeRow]
@@ -34,7 +36,7 @@ type bindingRow struct {
 }
 
 const (
-	flagLimited = 1 << 0 // has dates or a reach
+	flagLimited = 1 << 0 // has dates, a reach or a condition
 	flagDeny    = 1 << 1
 )
 
@@ -47,25 +49,32 @@ const (
 	slotServiceAccounts = 2 // of the subjects
 )
 
-// New returns the snapshot of an organisation that has nothing but the two system groups. Its roles are code, which may be nil
-// if there are none. New panics if cat is nil or code was compiled for another catalog: that is a mistake in the program.
-func New(cat *Catalog, code *Roles, org string) *Snapshot {
-	if cat == nil {
+// Model is what the organisations of one program have in common.
+type Model struct {
+	Catalog    *Catalog    // required
+	Roles      *Roles      // declared in code and compiled for the catalog; nil if there are none
+	Conditions *Conditions // nil: every condition is Unknown
+}
+
+// New returns the snapshot of an organisation that has nothing but the two system groups. It panics if the model has no catalog,
+// or roles that were compiled for another: that is a mistake in the program.
+func New(m Model, org string) *Snapshot {
+	if m.Catalog == nil {
 		panic("policy: New without a catalog")
 	}
-	s := &Snapshot{cat: cat, code: code, org: org}
-	if code != nil {
-		if code.cat != cat {
+	s := &Snapshot{id: new(stamp), cat: m.Catalog, code: m.Roles, conditions: m.Conditions, org: org}
+	if m.Roles != nil {
+		if m.Roles.cat != m.Catalog {
 			panic("policy: New with the roles of another catalog")
 		}
-		s.roles, s.including = code.table, code.including
+		s.roles, s.including = m.Roles.table, m.Roles.including
 	}
 	own := new(stamp)
 	s.scopes.add(own, hashName(rootText), rootText)
 	*s.scopes.edit(own, slotRoot) = scopeRow{tag: rootTag, refs: 1}
 	for _, id := range []string{GroupUsers, GroupServiceAccounts} {
 		slot := s.subjects.add(own, hashName(id), id)
-		*s.subjects.edit(own, slot) = packGrants(group, 1, nil, nil, nil)
+		*s.subjects.edit(own, slot) = packGrants(packed{kind: group, life: 1}, nil)
 	}
 	s.scopes.seal()
 	s.subjects.seal()
@@ -98,7 +107,15 @@ func (s *Snapshot) AccountOf(h Handle) (Account, bool) {
 	if g == nil {
 		return Account{}, false
 	}
-	return Account{ID: s.subjects.name(h.slot), Kind: g.kind()}, true
+	return s.account(h.slot, g), true
+}
+
+func (s *Snapshot) account(slot uint32, g grants) Account {
+	a := Account{ID: s.subjects.name(slot), Kind: g.kind()}
+	if role := g.boundary(); role != 0 {
+		a.Boundary = s.roles.name(role)
+	}
+	return a
 }
 
 // IsGroup reports whether a group, which may be a system group, has this id.
@@ -150,6 +167,9 @@ func (s *Snapshot) binding(slot uint32) Binding {
 	if row.role&flagLimited != 0 {
 		l := s.limits.at(slot)
 		b.Start, b.End, b.Reach = l.start, l.end, l.reach
+		if l.condition != nil {
+			b.Condition = l.condition.source
+		}
 	}
 	return b
 }

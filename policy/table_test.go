@@ -84,8 +84,9 @@ func TestGrants(t *testing.T) {
 			entries = append(entries, entry(tag, uint32(i+1)))
 		}
 		ups, members := []uint32{7, 8, 9}[:n%4], []uint32{1, 2, 3, 4}[:n%5]
-		g := packGrants(group, 42, entries, ups, members)
-		if g.kind() != group || g.life() != 42 || len(g.entries()) != n || !slices.Equal(g.ups(), ups) || !slices.Equal(g.members(), members) {
+		role := uint32(n % 3)
+		g := packGrants(packed{kind: group, life: 42, boundary: role, ups: ups, members: members}, entries)
+		if g.kind() != group || g.life() != 42 || g.boundary() != role || len(g.entries()) != n || !slices.Equal(g.ups(), ups) || !slices.Equal(g.members(), members) {
 			t.Fatalf("%d entries: kind %d, life %d, %d entries, ups %v, members %v", n, g.kind(), g.life(), len(g.entries()), g.ups(), g.members())
 		}
 		f := g.finder()
@@ -109,7 +110,7 @@ func TestGrants(t *testing.T) {
 			}
 		}
 	}
-	if packGrants(nobody, 0, nil, nil, nil) != nil {
+	if packGrants(packed{}, nil) != nil {
 		t.Error("nothing is packed into something")
 	}
 }

@@ -97,7 +97,7 @@ func (w *world) compareLists(s *Snapshot) {
 		}
 		var owners []string
 		for _, a := range worldAccounts {
-			holds := func(name string) bool { return w.holds(a, "", name, "/", now, 0, false) }
+			holds := func(name string) bool { return w.holds(a, "", name, "/", now, 0, false, "") }
 			if w.accounts[a] == User && w.gives(Role{Permissions: []string{"*", "identity:*"}}, holds) {
 				owners = append(owners, a)
 			}
@@ -135,8 +135,9 @@ func (w *world) compareCovers(s *Snapshot) {
 		id := pick(rnd, append([]string{"code:reader", "code:writer", "code:gone"}, worldRoles...))
 		scope, now := pick(rnd, worldPaths), int64(rnd.IntN(30))
 		start, end := int64(rnd.IntN(4)*10), int64(rnd.IntN(4)*10)
+		condition := pick(rnd, worldConditions)
 		h, _ := s.Account(a)
-		missing, got := s.Covers(h, org, id, path(w.t, scope), start, end, now)
+		missing, got := s.Covers(Claim{Account: h, Org: org, Role: id, Scope: path(w.t, scope), Start: start, End: end, Now: now, Condition: condition})
 		from, to := now, end
 		if start > now {
 			from = start
@@ -145,13 +146,13 @@ func (w *world) compareCovers(s *Snapshot) {
 			to = 0
 		}
 		r, exists := w.roles[id]
-		want := exists && w.accounts[a] != 0 && w.gives(r, func(name string) bool { return w.holds(a, org, name, scope, from, to, true) })
+		want := exists && w.accounts[a] != 0 && w.gives(r, func(name string) bool { return w.holds(a, org, name, scope, from, to, true, condition) })
 		if got != want || got != (missing == "") {
 			w.fail("%s covers %v for %q at %s in %d..%d from %d: %v, missing %q, want %v", a, r, org, scope, start, end, now, got, missing, want)
 		}
 		for _, x := range w.questions {
 			q := x.q
-			if !got || x.account != a || q.Org != org || !naiveWithin(scope, q.Path.text) || q.Now < from || to != 0 && q.Now >= to {
+			if !got || x.account != a || q.Limits != nil || naiveTruth(condition, a, x.attrs) != True || q.Org != org || !naiveWithin(scope, q.Path.text) || q.Now < from || to != 0 && q.Now >= to {
 				continue
 			}
 			q.Account = h

@@ -43,6 +43,8 @@ var (
 	}
 	worldPaths = []string{"/", "p/1", "p/10", "p/1/f/1", "p/1/f/10", "p/1/f/1/i/1", "p/1/f/1/i/1/x/1/y/1", "q/*", "q/%2F"}
 	worldOrgs  = []string{"", "home", "other", "third"}
+	// See naiveTruth. The last ones are unreadable, unknown or fail.
+	worldConditions = []string{"", "", "", "true", "false", "attr:x", "attr:y", "is:a1", "is:a2", "what?", "unknown", "panic"}
 )
 
 func pick[T any](rnd *rand.Rand, from []T) T { return from[rnd.IntN(len(from))] }
@@ -91,8 +93,7 @@ type world struct {
 	t         *testing.T
 	rnd       *rand.Rand
 	seed      uint64
-	cat       *Catalog
-	code      *Roles
+	model     Model
 	draft     *Draft
 	handles   map[string]Handle
 	dead      []Handle
@@ -103,18 +104,24 @@ type world struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, rnd: rand.New(rand.NewPCG(seed, 1)), seed: seed, handles: map[string]Handle{}}
 	w.naive = &naive{home: "home", specs: worldSpecs, accounts: map[string]Kind{}, members: map[[2]string]bool{},
-		groups: map[string]bool{"users": true, "service-accounts": true}, roles: map[string]Role{}, bindings: map[string]Binding{}}
+		groups: map[string]bool{"users": true, "service-accounts": true}, roles: map[string]Role{}, bindings: map[string]Binding{},
+		bounds: map[string]string{}}
 	var err error
-	if w.cat, err = NewCatalog(worldSpecs...); err != nil {
+	if w.model.Catalog, err = NewCatalog(worldSpecs...); err != nil {
 		t.Fatal(err)
 	}
-	if w.code, err = NewRoles(w.cat, worldCode); err != nil {
+	if w.model.Roles, err = NewRoles(w.model.Catalog, worldCode); err != nil {
 		t.Fatal(err)
 	}
+	schema, err := NewSchema(AttributeSpec{Name: "x", Type: TypeBool}, AttributeSpec{Name: "y", Type: TypeBool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.model.Conditions = NewConditions(toy{}, schema)
 	for _, r := range worldCode {
 		w.roles[r.ID] = r
 	}
-	w.draft = New(w.cat, w.code, "home").Edit()
+	w.draft = New(w.model, "home").Edit()
 	w.draw(150)
 	return w
 }
@@ -161,8 +168,11 @@ func (w *world) edit() {
 	switch rnd.IntN(20) {
 	case 0, 1:
 		a := Account{ID: pick(rnd, worldAccounts), Kind: Kind(1 + rnd.IntN(2))}
+		if rnd.IntN(4) == 0 {
+			a.Boundary = pick(rnd, append([]string{"code:reader", "code:writer", "code:gone"}, worldRoles...))
+		}
 		w.draft.PutAccount(a)
-		w.accounts[a.ID] = a.Kind
+		w.accounts[a.ID], w.bounds[a.ID] = a.Kind, a.Boundary
 	case 2:
 		id := pick(rnd, worldAccounts)
 		w.draft.RemoveAccount(id)
@@ -173,6 +183,7 @@ func (w *world) edit() {
 			}
 			w.forget(id)
 			delete(w.accounts, id)
+			delete(w.bounds, id)
 		}
 	case 3, 4:
 		id := pick(rnd, worldGroups)
@@ -217,6 +228,9 @@ func (w *world) edit() {
 		}
 		if rnd.IntN(4) == 0 {
 			b.Reach = pick(rnd, []string{"*", "home", "other"})
+		}
+		if rnd.IntN(3) == 0 {
+			b.Condition = pick(rnd, worldConditions)
 		}
 		if err := w.draft.PutBinding(b); err != nil {
 			w.fail("%v", err)
@@ -272,10 +286,10 @@ func (w *world) cyclic(id string, includes []string, depth int) bool {
 
 // rebuild makes a snapshot of the reference's definitions from nothing, in random order.
 func (w *world) rebuild() *Snapshot {
-	d := New(w.cat, w.code, "home").Edit()
+	d := New(w.model, "home").Edit()
 	var puts []func() error
 	for id, k := range w.accounts {
-		puts = append(puts, func() error { d.PutAccount(Account{ID: id, Kind: k}); return nil })
+		puts = append(puts, func() error { d.PutAccount(Account{ID: id, Kind: k, Boundary: w.bounds[id]}); return nil })
 	}
 	for id := range w.groups {
 		puts = append(puts, func() error { d.PutGroup(id); return nil })
@@ -311,7 +325,7 @@ func (w *world) compareHandles(s *Snapshot) {
 		}
 		if ok {
 			w.handles[id] = h
-			if a, _ := s.AccountOf(h); a != (Account{id, w.accounts[id]}) {
+			if a, _ := s.AccountOf(h); a != (Account{ID: id, Kind: w.accounts[id], Boundary: w.bounds[id]}) {
 				w.fail("AccountOf gave %v", a)
 			}
 		}
@@ -323,10 +337,52 @@ func (w *world) compareHandles(s *Snapshot) {
 	}
 }
 
-// worldQuestion is one question of a world, with the account by its id.
+// toy is the language that naiveTruth reads.
+type toy struct{}
+
+type toyCondition string
+
+func (toy) Compile(source string, _ *Schema) (Condition, error) {
+	if strings.Contains(source, "?") {
+		return nil, errors.New("what?")
+	}
+	return toyCondition(source), nil
+}
+
+func (c toyCondition) Eval(env *Env) (Truth, string) {
+	kind, rest, _ := strings.Cut(string(c), ":")
+	truth := map[any]Truth{false: False, true: True}
+	switch {
+	case c == "panic":
+		panic("a fault of the host")
+	case c == "true" || c == "false":
+		return truth[c == "true"], ""
+	case kind == "attr":
+		if v, ok := env.Lookup(rest); ok {
+			return truth[v], ""
+		}
+		return Unknown, rest
+	case kind == "is":
+		id, _ := env.Lookup(AttributePrincipalID)
+		return truth[id == rest], ""
+	}
+	return Unknown, ""
+}
+
+func (c toyCondition) Attributes() []string {
+	switch kind, rest, _ := strings.Cut(string(c), ":"); kind {
+	case "attr":
+		return []string{rest}
+	case "is", "unknown", "panic":
+		return []string{AttributePrincipalID}
+	}
+	return nil
+}
+
+// worldQuestion is one question of a world, as the reference and as the engine are asked.
 type worldQuestion struct {
-	account string
-	q       Query
+	naiveQuestion
+	q Query
 }
 
 // draw chooses the questions that a world asks again and again.
@@ -334,11 +390,33 @@ func (w *world) draw(n int) {
 	rnd := w.rnd
 	paths := append([]string{"p/2", "p/1/f/1/i/2"}, worldPaths...)
 	for range n {
-		w.questions = append(w.questions, worldQuestion{
+		n := naiveQuestion{
 			account: pick(rnd, append([]string{"g1", "users"}, slices.Repeat(worldAccounts, 3)...)),
-			q: Query{Org: pick(rnd, append([]string{"", "home"}, worldOrgs...)), Permission: perm(w.t, pick(rnd, worldQuestions)),
-				Path: path(w.t, pick(rnd, paths)), Now: pick(rnd, []int64{5, 10, 20, 35})},
-		})
+			org:     pick(rnd, append([]string{"", "home"}, worldOrgs...)), perm: pick(rnd, worldQuestions), path: pick(rnd, paths),
+			now: pick(rnd, []int64{5, 10, 20, 35}), attrs: map[string]bool{},
+		}
+		q := Query{Org: n.org, Permission: perm(w.t, n.perm), Path: path(w.t, n.path), Now: n.now}
+		for _, name := range []string{"x", "y"} {
+			if rnd.IntN(3) > 0 {
+				if q.Attrs == nil {
+					q.Attrs = new(Attrs)
+				}
+				n.attrs[name] = rnd.IntN(2) == 0
+				q.Attrs.SetBool(name, n.attrs[name])
+			}
+		}
+		if rnd.IntN(4) == 0 {
+			if n.limited = some(rnd, worldPatterns, 4); n.limited == nil {
+				n.limited = []string{}
+			}
+			var under Path
+			if rnd.IntN(2) == 0 {
+				n.under = pick(rnd, paths)
+				under = path(w.t, n.under)
+			}
+			q.Limits = NewLimits(w.model.Catalog, n.limited, under)
+		}
+		w.questions = append(w.questions, worldQuestion{n, q})
 	}
 }
 
@@ -346,7 +424,12 @@ func (w *world) ask(s *Snapshot) []Decision {
 	var answers []Decision
 	for _, x := range w.questions {
 		x.q.Account, _ = s.Account(x.account)
-		answers = append(answers, s.Decide(x.q))
+		d := s.Decide(x.q)
+		answers = append(answers, d)
+		found := s.Find(x.q.Account)
+		if x.q.Found = &found; s.Decide(x.q).Reason != d.Reason {
+			w.fail("%v is answered otherwise once its account is found", x.naiveQuestion)
+		}
 	}
 	return answers
 }
@@ -356,10 +439,10 @@ func (w *world) compare(s *Snapshot) []Decision {
 	answers := w.ask(s)
 	for i, x := range w.questions {
 		w.compared++
-		got, q := answers[i], x.q
-		want, because := w.decide(x.account, q.Org, q.Permission.name, q.Path.text, q.Now)
+		got := answers[i]
+		want, because := w.decide(x.naiveQuestion)
 		if got.Reason != want || got.Allowed != (want == ReasonAllowed) || len(because) > 0 != (got.Binding != "") || len(because) > 0 && !because[got.Binding] {
-			w.fail("%s in %q on %s at %s, %d: %+v, want %v because %v", x.account, q.Org, q.Permission, q.Path, q.Now, got, want, because)
+			w.fail("%+v: %+v, want %v because %v", x.naiveQuestion, got, want, because)
 		}
 	}
 	return answers
