@@ -30,7 +30,7 @@ var arrows = []row{
 	{3, "token/client", []string{"token"}},
 
 	// HTTP on one side, SQL on the other; neither has heard of the other.
-	{2, "identity/httpauth", []string{"identity"}},
+	{2, "identity/httpauth", []string{"identity", "policy"}}, // policy.Attrs: what conditions may read of a request
 	{2, "store/sqlite", []string{"identity", "store", "migrations"}},
 	{2, "store/storetest", []string{"identity", "policy", "token"}},
 	{2, "store", []string{"identity", "policy", "migrations"}},
@@ -39,6 +39,9 @@ var arrows = []row{
 	{1, "identity", []string{"identity/internal/...", "policy", "token"}},
 	{1, "identity/internal/...", []string{"identity/internal/...", "policy", "token"}},
 
+	// A language for conditions, in a module of its own for the sake of what it depends on.
+	{1, "policy/cel", []string{"policy"}},
+
 	// Useful alone.
 	{0, "policy", nil},
 	{0, "token", nil},
@@ -46,6 +49,8 @@ var arrows = []row{
 
 	// Tools of the repository itself: no host can import them.
 	{5, "internal/archtest", nil},
+	{5, "internal/workload", []string{"policy"}}, // an engine under comparison may read it without our engine behind it
+	{5, "internal/workload/host", []string{"internal/workload", "identity", "policy", "store/sqlite", "token"}},
 	{5, "internal/budget/...", []string{"..."}},
 	{5, "internal/bench/...", []string{"..."}},
 	{5, "internal/soak/...", []string{"..."}},

@@ -29,7 +29,7 @@ var joseFence = fence{
 var randFence = fence{
 	packages: []string{"math/rand"}, // and math/rand/v2
 	// Conformance suites, hosts' test fixtures and measurements want repeatable numbers and make no secrets for anyone.
-	folders: []string{"store/storetest", "identity/identitytest", "internal/budget", "internal/bench"},
+	folders: []string{"store/storetest", "identity/identitytest", "internal/workload", "internal/budget", "internal/bench"},
 	why:     "an identity library that holds a predictable generator will one day make a secret with it; use crypto/rand",
 }
 

@@ -3,95 +3,66 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
-	"strings"
 
-	"github.com/claviger-go/claviger/identity"
-	"github.com/claviger-go/claviger/policy"
+	"github.com/claviger-go/claviger/internal/workload"
+	"github.com/claviger-go/claviger/internal/workload/host"
 )
 
 // authorize compares a decision, liveness and clock included, with three look-ups of the yardstick, on the same stream
 // of questions.
-func authorize(s size, asked stream) (pair, error) {
-	w, err := newWorld(s)
+func authorize(s workload.Size, asked workload.Stream) (pair, error) {
+	w, err := workload.New(s)
 	if err != nil {
 		return pair{}, err
 	}
-	host, err := w.host()
+	h, err := host.Open(w)
 	if err != nil {
 		return pair{}, err
 	}
-	stream := w.ask(asked)
-	requests, err := w.requests(host, stream)
+	stream := w.Ask(asked)
+	requests, err := h.Requests(w, stream)
 	if err != nil {
 		return pair{}, err
 	}
-	yard := w.yardstick(stream)
+	yard := yardstickOf(w, stream)
 
 	ctx := context.Background()
 	for i, q := range stream { // an engine is timed only after it has answered everything right
-		if d := host.Authorize(ctx, requests[i]); d.Allowed != q.allowed {
+		if d := h.Authorize(ctx, requests[i]); d.Allowed != q.Allowed {
 			return pair{}, fmt.Errorf("question %d at %s: decided %v (%v), the definitions say %v",
-				i, s.name, d.Allowed, d.Reason, q.allowed)
+				i, s.Name, d.Allowed, d.Reason, q.Allowed)
 		}
 	}
 	return pair{
-		ours: side{questions, func() {
+		ours: side{len(stream), func() {
 			allowed := 0
 			for i := range requests {
-				if host.Authorize(ctx, requests[i]).Allowed {
+				if h.Authorize(ctx, requests[i]).Allowed {
 					allowed++
 				}
 			}
 			runtime.KeepAlive(allowed)
 		}},
-		yard: side{questions, func() { runtime.KeepAlive(yard.pass()) }},
-		done: host.close,
+		yard: side{len(stream), func() { runtime.KeepAlive(yard.pass()) }},
+		done: h.Close,
 	}, nil
 }
 
-// requests resolves the stream. Every question has texts of its own, as every HTTP request does.
-func (w *world) requests(host *host, stream []question) ([]identity.Request, error) {
-	var names []policy.Permission
-	for _, n := range w.names {
-		p, err := policy.ParsePermission(n)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, p)
-	}
-	out := make([]identity.Request, 0, len(stream))
-	for _, q := range stream {
-		p, err := host.principal(w.tenants[q.tenant], q.account)
-		if err != nil {
-			return nil, err
-		}
-		path, err := policy.ParsePath(strings.Clone(w.tenants[q.org].nodes[q.item].path.String()))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, identity.Request{
-			Principal: p, Org: identity.OrgID(strings.Clone(w.tenants[q.org].id)), Permission: names[q.permission], Path: path,
-		})
-	}
-	return out, nil
-}
-
-// instant is some time, in Unix microseconds.
-const instant = 1_767_225_600_000_000
-
-// yardstick asks the maps for the accounts of the stream, and for a binding picked at random with each.
-func (w *world) yardstick(stream []question) *yardstick {
+// yardstickOf asks the maps for the accounts of the stream, and for a binding picked at random with each.
+func yardstickOf(w *workload.World, stream []workload.Question) *yardstick {
 	var principals, bindings []string
-	for _, t := range w.tenants {
-		principals = append(principals, t.accounts...)
-		for _, b := range t.bindings {
-			bindings = append(bindings, b.id)
+	for _, o := range w.Orgs {
+		principals = append(principals, o.Accounts...)
+		for _, b := range o.Bindings {
+			bindings = append(bindings, b.ID)
 		}
 	}
 	y := newYardstick(principals, bindings)
+	rng := rand.New(rand.NewPCG(1, uint64(len(bindings))))
 	for _, q := range stream {
-		y.ask(w.tenants[q.tenant].accounts[q.account], bindings[w.rng.IntN(len(bindings))])
+		y.ask(w.Orgs[q.Home].Accounts[q.Account], bindings[rng.IntN(len(bindings))])
 	}
 	return y
 }

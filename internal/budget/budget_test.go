@@ -69,12 +69,12 @@ func TestRun(t *testing.T) {
 	}
 	var garbage [][]byte
 	table := []row{
-		{"within", 1.5, true, prepare(14*time.Millisecond, 10*time.Millisecond)},
-		{"over", 1.3, false, prepare(14*time.Millisecond, 10*time.Millisecond)},
-		{"reported", 0, false, prepare(90*time.Millisecond, 10*time.Millisecond)},
-		{"skipped", 4, false, func() (pair, error) { return pair{}, skip("one fsync costs less than 0.3 ms") }},
-		{"broken", 4, false, func() (pair, error) { return pair{}, errors.New("wrong answer") }},
-		{"allocates", 2, true, func() (pair, error) {
+		{name: "within", bound: 1.5, noAllocs: true, prepare: prepare(14*time.Millisecond, 10*time.Millisecond)},
+		{name: "over", bound: 1.3, noAllocs: false, prepare: prepare(14*time.Millisecond, 10*time.Millisecond)},
+		{name: "reported", bound: 0, noAllocs: false, prepare: prepare(90*time.Millisecond, 10*time.Millisecond)},
+		{name: "skipped", bound: 4, noAllocs: false, prepare: func() (pair, error) { return pair{}, skip("one fsync costs less than 0.3 ms") }},
+		{name: "broken", bound: 4, noAllocs: false, prepare: func() (pair, error) { return pair{}, errors.New("wrong answer") }},
+		{name: "allocates", bound: 2, noAllocs: true, prepare: func() (pair, error) {
 			s := c.takes(constant(10 * time.Millisecond))
 			pass := s.pass
 			s.pass = func() { pass(); garbage = append(garbage, make([]byte, 100)) }

@@ -8,11 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the bare driver
 
 	"github.com/claviger-go/claviger/identity"
+	"github.com/claviger-go/claviger/internal/workload"
+	"github.com/claviger-go/claviger/internal/workload/host"
 	"github.com/claviger-go/claviger/migrations"
 )
 
@@ -23,15 +26,15 @@ func writeOne() (pair, error) {
 	if err != nil {
 		return pair{}, err
 	}
-	bare, err := openBare(filepath.Join(h.dir, "bare.db"))
+	bare, err := openBare(filepath.Join(h.Dir(), "bare.db"))
 	if err != nil {
-		return pair{}, errors.Join(err, h.close())
+		return pair{}, errors.Join(err, h.Close())
 	}
 	n := 0
 	return pair{
 		ours: side{1, func() { must(h.create(org)) }},
 		yard: side{1, func() { n++; must(bare.create(n)) }},
-		done: func() error { return errors.Join(bare.conn.Close(), bare.db.Close(), h.close()) },
+		done: func() error { return errors.Join(bare.conn.Close(), bare.db.Close(), h.Close()) },
 	}, nil
 }
 
@@ -62,7 +65,7 @@ func writeSixteen() (pair, error) {
 				must(h.create(org))
 			}
 		}},
-		done: h.close,
+		done: h.Close,
 	}, nil
 }
 
@@ -72,21 +75,28 @@ func must(err error) {
 	}
 }
 
+// A writer is an empty host that groups are made in.
+type writer struct {
+	*host.Host
+	made atomic.Int64 // groups
+}
+
 // newWriter opens an empty host with one org.
-func newWriter() (*host, identity.OrgID, error) {
-	h, err := (&world{}).host()
+func newWriter() (*writer, identity.OrgID, error) {
+	empty, err := host.Open(&workload.World{})
 	if err != nil {
 		return nil, "", err
 	}
+	h := &writer{Host: empty}
 	org, err := h.System("measure").EnsureOrg(context.Background(), identity.OrgSpec{Slug: "org"})
 	if err != nil {
-		return nil, "", errors.Join(err, h.close())
+		return nil, "", errors.Join(err, h.Close())
 	}
 	return h, org.ID, nil
 }
 
 // create makes a group of a new name.
-func (h *host) create(org identity.OrgID) error {
+func (h *writer) create(org identity.OrgID) error {
 	name := fmt.Sprint("group ", h.made.Add(1))
 	_, err := h.System("measure").In(org).CreateGroup(context.Background(), identity.GroupSpec{Name: name})
 	return err
@@ -152,6 +162,9 @@ func openBare(path string) (*bareWriter, error) {
 	}
 	return b, nil
 }
+
+// instant is some time, in Unix microseconds.
+const instant = 1_767_225_600_000_000
 
 // after has the size of a group in the log.
 var after = []byte(fmt.Sprintf("%-260s", `{"ID":"gr_…"}`))
