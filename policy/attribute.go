@@ -156,6 +156,14 @@ func (a *Attrs) Reset() {
 	a.list = a.list[:0]
 }
 
+// Clone returns the same values apart from these, so that those can be filled again. That of a nil *Attrs is nil.
+func (a *Attrs) Clone() *Attrs {
+	if a == nil {
+		return nil
+	}
+	return &Attrs{list: slices.Clone(a.list)}
+}
+
 // SetBool sets an attribute of [TypeBool], and so on. Each returns a, so that calls can be chained; a value set earlier under
 // the name is replaced. A name that the schema does not have, or has with another type, counts as not set.
 func (a *Attrs) SetBool(name string, v bool) *Attrs { return a.set(name, v) }

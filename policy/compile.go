@@ -18,7 +18,7 @@ func (d *Draft) compileSubjects() {
 		}
 		// Groups first: what accounts get from them is read from their packed form.
 		entries = d.ownEntries(slot, entries[:0])
-		*d.s.subjects.edit(d.own, slot) = packGrants(w.packed, entries)
+		d.pack(slot, w.packed, entries)
 		if w.wide {
 			seen[slot] = true
 			changed = append(changed, slot)
@@ -47,7 +47,7 @@ func (d *Draft) compileSubjects() {
 		if w := d.work[slot]; w != nil {
 			p = w.packed
 		}
-		*d.s.subjects.edit(d.own, slot) = packGrants(p, entries)
+		d.pack(slot, p, entries)
 	}
 	for _, k := range []Kind{User, ServiceAccount} {
 		if slot := systemSlot(k); seen[slot] {

@@ -45,7 +45,8 @@ type Language interface {
 // Condition is a compiled condition, safe for concurrent use. A panic of Eval counts as Unknown.
 type Condition interface {
 	// Eval answers for one request, within a bounded cost. If a value that it needs is missing, the answer is Unknown and missing
-	// names the attribute. It must not keep env.
+	// names the attribute; that a value is missing must not make anything true or false, since [Snapshot.Filter] asks without a
+	// path. It must not keep env.
 	Eval(env *Env) (truth Truth, missing string)
 	// Attributes are the names of the attributes that it may read.
 	Attributes() []string
@@ -119,6 +120,10 @@ func (c *Conditions) Attributes(source string) (names []string, ok bool) {
 	}
 	return slices.Clone(in.reads), true
 }
+
+// ReadsPrincipal reports whether the outcome of a condition may depend on whose binding it stands in: whether it may read an
+// attribute named principal.*.
+func (c *Conditions) ReadsPrincipal(source string) bool { return c.intern(source).ofPrincipal() }
 
 // Schema is the one that conditions are checked against; it may be nil.
 func (c *Conditions) Schema() *Schema {

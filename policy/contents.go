@@ -32,6 +32,18 @@ func (b bitset) remove(o bitset) {
 	}
 }
 
+func (b bitset) empty() bool { return !slices.ContainsFunc(b, func(w uint64) bool { return w != 0 }) }
+
+// meets reports whether the two have a member in common.
+func (b bitset) meets(o bitset) bool {
+	for i := range b {
+		if b[i]&o[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // lacking returns a member of b that o does not have.
 func (b bitset) lacking(o bitset) (uint32, bool) {
 	for i := range b {

@@ -119,6 +119,15 @@ type holding struct {
 // fresh ends the witness of a pattern. Names never contain it.
 const fresh = "\x00"
 
+// called is the name of a position, or the pattern that it is the witness of.
+func (u *universe) called(i uint32) string {
+	name := u.spellings[i][0]
+	if prefix, ok := strings.CutSuffix(name, fresh); ok {
+		name = prefix + "*"
+	}
+	return name
+}
+
 func (s *Snapshot) holding() *holding {
 	h := &holding{s: s, noted: map[string]bool{}}
 	h.witness.index = map[string]uint32{}
@@ -245,11 +254,7 @@ func (h *holding) lacks(role *Role) (missing string, ok bool) {
 		held.keep(w.contents(*def, of).least)
 	}
 	if i, ok := w.contents(*role, of).most.lacking(held); ok {
-		name := w.spellings[i][0]
-		if prefix, ok := strings.CutSuffix(name, fresh); ok {
-			name = prefix + "*"
-		}
-		return name, false
+		return w.called(i), false
 	}
 	return "", true
 }

@@ -47,6 +47,9 @@ func (d *Draft) name(id string) uint32 {
 	return slot
 }
 
+// Slot is [Snapshot.Slot], and gives an id that nothing has named yet its number.
+func (d *Draft) Slot(id string) uint32 { return d.name(id) }
+
 // touch takes a subject apart.
 func (d *Draft) touch(slot uint32) *work {
 	w := d.work[slot]

@@ -26,12 +26,14 @@ var (
 	ErrNotGroup = errors.New("not a group")
 	// ErrNoLanguage: there is a condition, and no [Language] that could read it.
 	ErrNoLanguage = errors.New("no language for conditions")
+	// ErrArguments: a filter has more scopes than the arguments of one SQL statement can name.
+	ErrArguments = errors.New("too many arguments for one statement")
 )
 
 // Error says what was refused. Its text quotes the offending value and is meant for operators, not for strangers.
 type Error struct {
 	Kind  error  // one of the Err values of this package
-	Noun  string // "permission", "path", "pattern", "attribute", "condition", "role", "group" or "binding"
+	Noun  string // "permission", "path", "pattern", "attribute", "condition", "role", "group", "binding", "filter" or "columns"
 	ID    string // name or id of the definition at fault, where it has one
 	Field string // field of the definition at fault, where there is one
 	Value string // offending value

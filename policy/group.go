@@ -240,7 +240,8 @@ func (s *Snapshot) Members(groupID string) iter.Seq[string] {
 // members of the group, directly or through other groups.
 func (s *Snapshot) Accounts(subject string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for a := range s.accounts(s.subject(subject)) {
+		slot, _ := s.subject(subject)
+		for a := range s.accounts(slot) {
 			if !yield(s.subjects.name(a)) {
 				return
 			}
@@ -248,14 +249,17 @@ func (s *Snapshot) Accounts(subject string) iter.Seq[string] {
 	}
 }
 
-// accounts yields the slots of the accounts that a binding to a subject applies to, each once.
-func (s *Snapshot) accounts(slot uint32, g grants) iter.Seq[uint32] {
+// accounts yields the slots of the accounts that a binding to one of the subjects applies to, each once.
+func (s *Snapshot) accounts(subjects ...uint32) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
-		if g.kind() == nobody {
+		if s == nil {
 			return
 		}
-		seen := map[uint32]bool{slot: true}
-		todo := []uint32{slot}
+		seen := make(map[uint32]bool, len(subjects))
+		for _, slot := range subjects {
+			seen[slot] = true
+		}
+		todo := slices.Clone(subjects)
 		for len(todo) > 0 {
 			at := todo[len(todo)-1]
 			todo = todo[:len(todo)-1]

@@ -16,7 +16,8 @@ func (l *limit) holds(now int64) bool {
 
 // limits is kept beside the table of bindings, page by page.
 type limits struct {
-	dir directory[limitPage]
+	dir  directory[limitPage]
+	used int // limits held
 }
 
 type limitPage struct {
@@ -50,9 +51,11 @@ func (l *limits) set(own *stamp, slot uint32, to *limit) {
 	switch {
 	case to == nil && found:
 		p.list = slices.Delete(p.list, i, i+1)
+		l.used--
 	case to != nil && found:
 		p.list[i] = *to
 	case to != nil:
 		p.list = slices.Insert(p.list, i, *to)
+		l.used++
 	}
 }

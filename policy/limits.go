@@ -26,3 +26,13 @@ func NewLimits(cat *Catalog, permissions []string, path Path) *Limits {
 func (l *Limits) leave(perm uint32, path *Path) bool {
 	return l == nil || (l.permissions == nil || l.permissions.has(perm)) && (l.path.IsZero() || l.path.Contains(*path))
 }
+
+// cut takes from permissions, by their positions, what is not left at a path.
+func (l *Limits) cut(b bitset, path Path) {
+	switch {
+	case !l.path.IsZero() && !l.path.Contains(path):
+		clear(b)
+	case l.permissions != nil:
+		b.keep(l.permissions)
+	}
+}

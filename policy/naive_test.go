@@ -6,7 +6,7 @@ import (
 )
 
 // naive is the reference evaluator: the definitions as they are, and the rules read off the page. It shares no code with the
-// engine but the types of the definitions.
+// engine but the types of the definitions; TestNaiveStandsAlone holds both that and its size.
 type naive struct {
 	home     string
 	specs    []PermissionSpec
@@ -18,25 +18,6 @@ type naive struct {
 	bounds   map[string]string // account to the role of its boundary
 }
 
-// truth of the conditions of random worlds: "true", "false", "attr:<name>" for the value of a boolean attribute, "is:<id>" for
-// one account alone; everything else is unknown.
-func naiveTruth(source, account string, attrs map[string]bool) Truth {
-	truth := map[bool]Truth{false: False, true: True}
-	switch kind, rest, _ := strings.Cut(source, ":"); {
-	case source == "" || source == "true":
-		return True
-	case source == "false":
-		return False
-	case kind == "is":
-		return truth[rest == account]
-	case kind == "attr":
-		if v, set := attrs[rest]; set {
-			return truth[v]
-		}
-	}
-	return Unknown
-}
-
 // naiveQuestion is what the reference is asked.
 type naiveQuestion struct {
 	account, org, perm, path string
@@ -44,6 +25,35 @@ type naiveQuestion struct {
 	attrs                    map[string]bool
 	limited                  []string // permissions of the token, nil for all
 	under                    string   // path of the token, "" for all
+}
+
+// truth of the conditions of random worlds: "true", "false", "attr:<name>" for the value of a boolean attribute, "at:<path>" for
+// that path and what lies under it, "is:<account>", "kind:<kind>", "org:<organisation>", "late" for 20 and later, "a|b" for
+// either; everything else is unknown, and so is what asks about a path where there is none.
+func (n *naive) truth(source string, q naiveQuestion) Truth {
+	if a, b, both := strings.Cut(source, "|"); both {
+		t, u := n.truth(a, q), n.truth(b, q)
+		return map[bool]Truth{true: u, false: t}[t == False || u == True]
+	}
+	truth := map[bool]Truth{false: False, true: True}
+	switch kind, rest, _ := strings.Cut(source, ":"); kind {
+	case "", "true", "false":
+		return truth[source != "false"]
+	case "is":
+		return truth[rest == q.account]
+	case "kind":
+		return truth[rest == map[Kind]string{User: "user", ServiceAccount: "service-account"}[n.accounts[q.account]]]
+	case "org":
+		return truth[rest == q.org || q.org == "" && rest == n.home]
+	case "at":
+		return map[bool]Truth{true: truth[naiveWithin(rest, q.path)]}[q.path != ""]
+	case "late":
+		return truth[q.now >= 20]
+	case "attr":
+		v, set := q.attrs[rest]
+		return map[bool]Truth{true: truth[v]}[set]
+	}
+	return Unknown
 }
 
 func (n *naive) spellings(name string) []string {
@@ -59,20 +69,12 @@ func naiveMatch(pattern string, spellings []string) bool {
 	if !strings.HasSuffix(pattern, "*") {
 		return slices.Contains(spellings, pattern)
 	}
-	for _, special := range []string{"escalate", "impersonate", "contain"} {
-		if spellings[0] == "identity:"+special {
-			return false
-		}
+	if slices.Contains([]string{"identity:escalate", "identity:impersonate", "identity:contain"}, spellings[0]) {
+		return false
 	}
-	for _, s := range spellings {
-		if pattern == "*" && !strings.HasPrefix(s, "identity:") {
-			return true
-		}
-		if pattern != "*" && strings.HasPrefix(s, strings.TrimSuffix(pattern, "*")) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(spellings, func(s string) bool {
+		return pattern == "*" && !strings.HasPrefix(s, "identity:") || pattern != "*" && strings.HasPrefix(s, strings.TrimSuffix(pattern, "*"))
+	})
 }
 
 // readable texts in random worlds are all but those with a question mark.
@@ -81,10 +83,7 @@ func naiveReadable(pattern string) bool { return !strings.Contains(pattern, "?")
 // contains says whether a role contains a name; the part of it that is in doubt counts as doubt says.
 func (n *naive) contains(id, name string, doubt bool) bool {
 	r, ok := n.roles[id]
-	if !ok {
-		return doubt
-	}
-	return n.defines(r, name, doubt)
+	return ok && n.defines(r, name, doubt) || !ok && doubt
 }
 
 func (n *naive) defines(r Role, name string, doubt bool) bool {
@@ -105,11 +104,8 @@ func (n *naive) defines(r Role, name string, doubt bool) bool {
 // subjects returns the account and every group it is in.
 func (n *naive) subjects(account string) map[string]bool {
 	in := map[string]bool{account: true}
-	switch n.accounts[account] {
-	case User:
-		in["users"] = true
-	case ServiceAccount:
-		in["service-accounts"] = true
+	if k := n.accounts[account]; k != 0 {
+		in[map[Kind]string{User: "users", ServiceAccount: "service-accounts"}[k]] = true
 	}
 	for grown := true; grown; {
 		grown = false
@@ -123,11 +119,8 @@ func (n *naive) subjects(account string) map[string]bool {
 }
 
 func naiveWithin(scope, path string) bool {
-	if scope == "/" {
-		return true
-	}
 	a, b := strings.Split(scope, "/"), strings.Split(path, "/")
-	return len(a) <= len(b) && slices.Equal(a, b[:len(a)])
+	return scope == "/" || len(a) <= len(b) && slices.Equal(a, b[:len(a)])
 }
 
 func (n *naive) reaches(b Binding, org string) bool {
@@ -139,23 +132,21 @@ func (n *naive) reaches(b Binding, org string) bool {
 
 // decide also returns every binding that justifies the answer: any one of them may be named.
 func (n *naive) decide(q naiveQuestion) (Reason, map[string]bool) {
-	account, org, perm, path, now := q.account, q.org, q.perm, q.path, q.now
-	known := slices.ContainsFunc(n.specs, func(s PermissionSpec) bool { return s.Name == perm || slices.Contains(s.Aliases, perm) })
-	if !known {
+	switch {
+	case !slices.ContainsFunc(n.specs, func(s PermissionSpec) bool { return s.Name == q.perm || slices.Contains(s.Aliases, q.perm) }):
 		return ReasonUnknownPermission, nil
-	}
-	if n.accounts[account] == 0 {
+	case n.accounts[q.account] == 0:
 		return ReasonUnknownAccount, nil
 	}
 	allows, denies, reach := map[string]bool{}, map[string]bool{}, false
-	subjects := n.subjects(account)
+	subjects := n.subjects(q.account)
 	for _, b := range n.bindings {
-		if !subjects[b.Subject] || b.Start != 0 && now < b.Start || b.End != 0 && now >= b.End || !n.reaches(b, org) {
+		if !subjects[b.Subject] || b.Start != 0 && q.now < b.Start || b.End != 0 && q.now >= b.End || !n.reaches(b, q.org) {
 			continue
 		}
 		reach = reach || b.Effect == Allow
-		if naiveWithin(b.Scope.String(), path) && n.contains(b.Role, perm, b.Effect == Deny) {
-			switch t := naiveTruth(b.Condition, account, q.attrs); {
+		if naiveWithin(b.Scope.String(), q.path) && n.contains(b.Role, q.perm, b.Effect == Deny) {
+			switch t := n.truth(b.Condition, q); {
 			case b.Effect == Deny && t != False:
 				denies[b.ID] = true
 			case b.Effect == Allow && t == True:
@@ -164,42 +155,16 @@ func (n *naive) decide(q naiveQuestion) (Reason, map[string]bool) {
 		}
 	}
 	switch {
-	case org != "" && org != n.home && !reach:
+	case q.org != "" && q.org != n.home && !reach:
 		return ReasonOtherOrg, nil
 	case len(denies) > 0:
 		return ReasonDenied, denies
 	case len(allows) == 0:
 		return ReasonNoBinding, nil
-	case n.bounds[account] != "" && !n.contains(n.bounds[account], perm, false):
+	case n.bounds[q.account] != "" && !n.contains(n.bounds[q.account], q.perm, false):
 		return ReasonBoundary, nil
-	case q.limited != nil && !n.defines(Role{Permissions: q.limited}, perm, false), q.under != "" && !naiveWithin(q.under, path):
+	case q.limited != nil && !n.defines(Role{Permissions: q.limited}, q.perm, false), q.under != "" && !naiveWithin(q.under, q.path):
 		return ReasonTokenLimits, nil
 	}
 	return ReasonAllowed, allows
-}
-
-// holds says whether an account surely has a name throughout a window, by one allow at the scope or above that counts for the
-// organisation and has the condition, with no deny that may touch it; below says whether denies under the scope count.
-func (n *naive) holds(account, org, name, scope string, start, end int64, below bool, condition string) bool {
-	if bound := n.bounds[account]; bound != "" && !n.contains(bound, name, false) {
-		return false
-	}
-	allowed := false
-	for _, b := range n.bindings {
-		at := b.Scope.String()
-		if !n.subjects(account)[b.Subject] || !n.reaches(b, org) || n.accounts[account] == 0 {
-			continue
-		}
-		over := naiveWithin(at, scope)
-		if b.Effect == Deny && (over || below && naiveWithin(scope, at)) && n.contains(b.Role, name, true) {
-			if (b.End == 0 || start < b.End) && (b.Start == 0 || end == 0 || b.Start < end) {
-				return false
-			}
-		}
-		may := b.Condition == "" || b.Condition == condition && strings.HasPrefix(condition, "attr:") || b.Condition == condition && condition == "true"
-		if b.Effect == Allow && over && may && n.contains(b.Role, name, false) {
-			allowed = allowed || (b.Start == 0 || b.Start <= start) && (b.End == 0 || end != 0 && end <= b.End)
-		}
-	}
-	return allowed
 }

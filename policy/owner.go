@@ -28,7 +28,7 @@ func (s *Snapshot) Owners(now int64) iter.Seq[string] {
 			if !whole[role] {
 				continue
 			}
-			for a := range s.accounts(b.subject, *s.subjects.row(b.subject)) {
+			for a := range s.accounts(b.subject) {
 				if seen[a] {
 					continue
 				}

@@ -176,6 +176,23 @@ func appendID(b []byte, id string) []byte {
 	return b
 }
 
+// unescaped is the inverse of appendID, for what canonicalID takes.
+func unescaped(id string) string {
+	if strings.IndexByte(id, '%') < 0 {
+		return id
+	}
+	b := make([]byte, 0, len(id))
+	for i := 0; i < len(id); i++ {
+		c := id[i]
+		if c == '%' {
+			c, _ = unhex(id[i:])
+			i += 2
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}
+
 // escaped says which characters of an id never appear as themselves.
 func escaped(r rune) bool { return r == '/' || r == '%' || unicode.IsControl(r) }
 

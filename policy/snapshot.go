@@ -22,6 +22,8 @@ type Snapshot struct {
 	system [3]grants
 	// root lists the bindings made at Root; including lists the roles, stored and in code, that include others.
 	root, including []uint32
+
+	words, defined int // see Size
 }
 
 type scopeRow struct {
@@ -75,6 +77,7 @@ func New(m Model, org string) *Snapshot {
 	for _, id := range []string{GroupUsers, GroupServiceAccounts} {
 		slot := s.subjects.add(own, hashName(id), id)
 		*s.subjects.edit(own, slot) = packGrants(packed{kind: group, life: 1}, nil)
+		s.words += len(*s.subjects.row(slot))
 	}
 	s.scopes.seal()
 	s.subjects.seal()
@@ -96,6 +99,16 @@ func (s *Snapshot) Account(id string) (Handle, bool) {
 		return Handle{}, false
 	}
 	return Handle{slot: slot, life: g.life()}, true
+}
+
+// Slot returns the number of an account's or a group's id: small, the same in every snapshot edited from this one, and never given
+// to another id. A program may keep facts of its own under it. An id that is gone keeps its number; false means that nothing ever
+// named it.
+func (s *Snapshot) Slot(id string) (uint32, bool) {
+	if s == nil {
+		return 0, false
+	}
+	return s.subjects.find(hashName(id), id)
 }
 
 // AccountOf returns the account that a handle stands for, false once it is removed.

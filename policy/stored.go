@@ -36,6 +36,7 @@ func (d *Draft) LoadRole(r Role) error {
 	def := r.clone()
 	d.s.cat.intern(def.Permissions)
 	d.s.cat.intern(def.Exclusions)
+	d.s.defined += def.size() - row.def.size()
 	row.def = &def
 	d.recompile[r.ID] = true
 	return nil
@@ -49,6 +50,7 @@ func (d *Draft) RemoveRole(id string) {
 	}
 	row := d.s.roles.edit(d.own, slot)
 	d.include(slot, row.def, nil)
+	d.s.defined -= row.def.size()
 	row.def, row.contents = nil, d.s.cat.unknown
 	d.recompile[id] = true
 	d.dropRole(slot)

@@ -8,6 +8,7 @@ type table[T any] struct {
 	top   uint32 // slots from here on were never used
 	free  *freed
 	dirty []*page[T] // pages whose names the draft has unsealed
+	text  int        // bytes of all names
 }
 
 // freed is a stack of slots that may be used again. It is a list because snapshots and drafts share its tail.
@@ -66,6 +67,7 @@ func (t *table[T]) rename(own *stamp, slot uint32, name string) {
 		p.unseal()
 		t.dirty = append(t.dirty, p)
 	}
+	t.text += len(name) - len(p.names[slot%pageSize])
 	p.names[slot%pageSize] = name
 }
 
