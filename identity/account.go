@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/claviger-go/claviger/policy"
@@ -22,6 +23,7 @@ type Account struct {
 	State       AccountState
 	ValidUntil  time.Time // the account ends here; zero means never
 	MinRevision uint64    // tokens and sessions issued before this revision are dead
+	Boundary    RoleRef   // the role that its rights are cut down to, whatever its bindings give; empty is none
 	Meta
 }
 
@@ -90,6 +92,7 @@ type AccountFilter struct {
 	State      AccountState
 	NamePrefix string // byte-exact
 	External   ExternalID
+	Boundary   RoleRef // those cut down to this role
 }
 
 // Account returns one account.
@@ -105,6 +108,7 @@ func (o *OrgAdmin) Accounts(ctx context.Context, f AccountFilter, page Page) (Li
 		Cond{Field: FieldName, Prefix: true, Value: f.NamePrefix},
 		Cond{Field: FieldExternalIssuer, Value: f.External.Issuer},
 		Cond{Field: FieldExternalSubject, Value: f.External.Subject},
+		Cond{Field: FieldBoundary, Value: string(f.Boundary)},
 	)}
 	return listRows(ctx, &o.Admin, "Accounts", nounAccount, o.org, q, page, Txn.Accounts, func(a Account) AccountID { return a.ID })
 }
@@ -213,7 +217,10 @@ func (c *change) freeExternal(org OrgID, self AccountID, e ExternalID) error {
 
 // mayMint refuses service accounts that make accounts or credentials.
 func (c *change) mayMint() error {
-	if !c.who.system && c.who.principal.kind == ServiceAccount && !c.a.cfg.ServiceAccountsMayMint {
+	if c.a.cfg.ServiceAccountsMayMint || c.who.system {
+		return nil
+	}
+	if slices.ContainsFunc(c.who.principal.all(), func(p *principal) bool { return p.kind == ServiceAccount }) {
 		return &Error{Kind: ErrDenied, Entity: nounAccount, Err: errText("service accounts may not make accounts or credentials")}
 	}
 	return nil
@@ -287,6 +294,12 @@ func (o *OrgAdmin) ExtendAccount(ctx context.Context, id AccountID, until time.T
 // DeactivateAccount stops an account: from the moment this returns, nothing
 // that it holds is accepted by this process. It reports whether it changed
 // anything: an inactive account stays as it is. Nobody deactivates itself.
+//
+// When it is allowed and cannot be stored it fails with ErrBusy, and this process
+// refuses the account all the same. It tries by itself to store the call, in the
+// name of the same actor, until that succeeds, a later call such as
+// ActivateAccount decides otherwise, or it is closed. So do the other calls that
+// stop, sign out, disable or revoke an account, a credential or an org.
 func (o *OrgAdmin) DeactivateAccount(ctx context.Context, id AccountID) (changed bool, err error) {
 	return whether(o.editAccount(ctx, "DeactivateAccount", id, func(c *change, a *Account) error {
 		return c.endAccount(a, AccountInactive)
@@ -320,7 +333,7 @@ func (o *OrgAdmin) SignOutAccount(ctx context.Context, id AccountID) (Account, e
 
 // endAccount moves an account to a state in which it can do nothing.
 func (c *change) endAccount(a *Account, to AccountState) error {
-	if !c.who.system && c.who.principal.account == a.ID {
+	if c.who.takesPart(a.ID) {
 		return &Error{Kind: ErrDenied, Entity: nounAccount, ID: string(a.ID), Err: errText("nobody ends its own account")}
 	}
 	if a.State == to || a.State == AccountArchived && to == AccountInactive {
@@ -336,7 +349,7 @@ func (o *OrgAdmin) editAccount(ctx context.Context, op string, id AccountID, edi
 	if !id.valid() {
 		return out, false, wrap(op, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(id)), Field: "ID"})
 	}
-	err = o.write(ctx, op, o.org, func(c *change) error {
+	err = o.decide(ctx, op, o.org, subject{org: o.org, noun: nounAccount, id: string(id)}, func(c *change) error {
 		changed = false
 		before, err := c.liveAccount(o.org, id)
 		if err != nil {
@@ -360,6 +373,9 @@ func (o *OrgAdmin) editAccount(ctx context.Context, op string, id AccountID, edi
 		d.putAccount(out)
 		changed = true
 		return c.record(o.org, nounAccount, string(id), verbOf(op), before, out)
+	}, func(ctx context.Context, s *Admin) error {
+		_, _, err := s.In(o.org).editAccount(ctx, op, id, edit)
+		return err
 	})
 	return out, changed && err == nil, err
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/claviger-go/claviger/policy"
@@ -13,11 +14,22 @@ type actor struct {
 	system    bool
 	reason    string
 	principal *principal
+	attrs     *policy.Attrs
+	retried   *bar // set when the call is made again for a bar
 }
 
+// name is who acts: of a delegation the current actor.
 func (w actor) name() string {
 	if w.system {
 		return "system"
+	}
+	return string(w.principal.acting().account)
+}
+
+// onBehalfOf is the subject of a delegation.
+func (w actor) onBehalfOf() string {
+	if w.system || w.principal.chain == nil {
+		return ""
 	}
 	return string(w.principal.account)
 }
@@ -29,14 +41,21 @@ func (w actor) foreign(org OrgID) bool {
 	return !w.system && org != w.principal.org && w.principal.org != w.principal.a.SystemOrg()
 }
 
-// is reports whether the actor is an account.
-func (w actor) is(account AccountID) bool { return !w.system && w.principal.account == account }
+// is reports whether an account acts for itself.
+func (w actor) is(account AccountID) bool {
+	return !w.system && w.principal.account == account && w.principal.chain == nil
+}
+
+// takesPart reports whether an account acts, for itself or in a delegation.
+func (w actor) takesPart(account AccountID) bool {
+	return !w.system && slices.ContainsFunc(w.principal.all(), func(p *principal) bool { return p.account == account })
+}
 
 func (w actor) credential() string {
 	if w.system {
 		return ""
 	}
-	return string(w.principal.credential)
+	return string(w.principal.acting().credential)
 }
 
 // Admin makes management calls for one actor. The zero value is not usable;
@@ -63,6 +82,17 @@ func (a *Authority) System(reason string) *Admin {
 func (a *Authority) As(p Principal) *Admin {
 	return &Admin{a: a, who: actor{principal: p.p}}
 }
+
+// With makes calls with what conditions may read of the request that they serve.
+// The attributes are copied, so the caller may fill them again.
+func (s *Admin) With(attrs *policy.Attrs) *Admin {
+	with := *s
+	with.who.attrs = attrs.Clone()
+	return &with
+}
+
+// With is [Admin.With] in the same org.
+func (o *OrgAdmin) With(attrs *policy.Attrs) *OrgAdmin { return o.Admin.With(attrs).In(o.org) }
 
 // In selects the org that the calls concern.
 func (s *Admin) In(org OrgID) *OrgAdmin { return &OrgAdmin{Admin: *s, org: org} }
@@ -179,7 +209,7 @@ func (s *Admin) permitRead(ctx context.Context, op string, org OrgID, permission
 	if err != nil {
 		return err
 	}
-	return s.a.permitted(home, s.a.instance.Load(), s.who.principal, target, permission, policy.Root, s.a.clock.Now())
+	return s.a.permitted(home, s.a.instance.Load(), s.who, target, permission, policy.Root, s.a.clock.Now())
 }
 
 // outlives are the calls that the host may still make on a deleted org: its log
@@ -188,12 +218,15 @@ func outlives(op string) bool { return op == "Events" }
 
 // permitted is the check of a management call: the same decision as Authorize
 // takes, with a foreign org answering as an absent one does.
-func (a *Authority) permitted(home *view, inst *instance, p *principal, target *view, permission string, path policy.Path, now int64) error {
+func (a *Authority) permitted(home *view, inst *instance, who actor, target *view, permission string, path policy.Path, now int64) error {
+	p := who.principal
 	name, err := policy.ParsePermission(permission)
 	if err != nil {
 		return err
 	}
-	d := a.judge(home, inst, p, target.org.ID, target.org.State, name, path, now)
+	at := standpoint{home: home, inst: inst, p: p, org: target.org.ID, target: target.org.State, now: now}
+	var d policy.Decision
+	at.judge(&policy.Query{Permission: name, Path: path, Attrs: who.attrs}, &d)
 	if d.Allowed {
 		return nil
 	}

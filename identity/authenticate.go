@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/claviger-go/claviger/policy"
@@ -37,25 +36,19 @@ func (a *Authority) authenticate(ctx context.Context, raw string) (Principal, er
 	if claims.Incarnation != inst.row.Incarnation {
 		return Principal{}, refuse(ErrRevoked, errText("the token is of another incarnation"))
 	}
-	if claims.Path != "" || len(claims.Permissions) > 0 || claims.Actor != nil {
-		return Principal{}, refuse(nil, errText("the token has limits that this release does not know"))
+	p, err := a.claimed(&claims)
+	if err != nil {
+		return Principal{}, refuse(nil, err)
 	}
-	if claims.Revision > a.revision.Load() {
-		if err := a.refresh(ctx, func() bool { return claims.Revision <= a.revision.Load() }); err != nil {
+	newest := p.newest()
+	if newest > a.revision.Load() {
+		if err := a.refresh(ctx, func() bool { return newest <= a.revision.Load() }); err != nil {
 			return Principal{}, err
 		}
-		if claims.Revision > a.revision.Load() {
-			a.log.Error("a token is newer than the database: it was rolled back", "token", claims.Revision, "database", a.revision.Load())
+		if newest > a.revision.Load() {
+			a.log.Error("a token is newer than the database: it was rolled back", "token", newest, "database", a.revision.Load())
 			return Principal{}, refuse(ErrRevoked, errText("the token is newer than the database"))
 		}
-	}
-	if claims.Credential == "" || claims.ClientID != claims.Subject {
-		return Principal{}, refuse(nil, errText("the token does not say what it was issued for"))
-	}
-	p := principal{ // claims share the memory of the whole token: what stays is copied
-		org: OrgID(strings.Clone(claims.Org)), account: AccountID(strings.Clone(claims.Subject)),
-		credential: CredentialID(strings.Clone(claims.Credential)), tokenID: strings.Clone(claims.ID),
-		issued: claims.Revision, expires: time.Unix(claims.Expiry, 0).UnixMicro(),
 	}
 	return a.admit(ctx, p, now)
 }
@@ -82,21 +75,26 @@ func (a *Authority) attached() error {
 // admit completes a principal whose proof has been verified: every way in ends
 // here.
 func (a *Authority) admit(ctx context.Context, p principal, now int64) (Principal, error) {
-	v, err := a.viewOf(ctx, p.org)
+	c, v, err := a.load(ctx, p.org)
 	if errors.Is(err, ErrNotFound) {
 		return Principal{}, refuse(nil, err)
 	}
 	if err != nil {
 		return Principal{}, err
 	}
-	p.a, p.cell = a, a.cell(p.org)
+	p.a, p.cell = a, c
 	if !p.locate(v) {
 		return Principal{}, refuse(nil, errText("the account or the credential is gone"))
 	}
-	p.kind = v.accounts.At(p.accountSlot).kind
-	if dead := v.live(a.instance.Load(), &p, now); dead != policy.ReasonUnspecified {
+	p.kind = v.accounts.At(p.accountSlot).kind()
+	for _, actor := range p.chain {
+		actor.a, actor.cell, actor.kind = a, c, v.accounts.At(actor.accountSlot).kind()
+	}
+	inst := a.instance.Load()
+	if dead := v.live(inst, &p, now); dead != policy.ReasonUnspecified {
 		return Principal{}, refuse(reasonKind(dead), errText(dead.String()))
 	}
+	p.see(v, inst)
 	return Principal{&p}, nil
 }
 
@@ -175,28 +173,31 @@ func (o *OrgAdmin) vouch(ctx context.Context, account AccountID, login Login) (P
 	}, now)
 }
 
-// AccessToken is what a workload gets for its proof.
-type AccessToken struct {
-	Token     token.Secret // a JWT; prints as [redacted]
-	IssuedAt  time.Time    // by the Authority's clock, in whole seconds like ExpiresAt
-	ExpiresAt time.Time
-	Account   AccountID
-}
-
 // ExchangeAssertion verifies a signed assertion (RFC 7523 section 3) and issues
 // an access token for the account that signed it. "kid" is the id of the
 // credential, "iss" and "sub" are the id of the account, "aud" is the issuer,
 // "jti" is used once: using it up and issuing are one transaction. It fails
 // like Authenticate.
 func (a *Authority) ExchangeAssertion(ctx context.Context, assertion string) (AccessToken, error) {
-	t, err := a.exchange(ctx, assertion)
+	t, err := a.exchange(ctx, assertion, TokenRequest{})
 	if err != nil {
 		return AccessToken{}, wrap("ExchangeAssertion", err)
 	}
 	return t, nil
 }
 
-func (a *Authority) exchange(ctx context.Context, raw string) (AccessToken, error) {
+// ExchangeAssertionFor is ExchangeAssertion for a token that is cut down to what
+// is asked for. A request that makes no sense fails with ErrInvalid or ErrLimit,
+// once the assertion is accepted and without using it up.
+func (a *Authority) ExchangeAssertionFor(ctx context.Context, assertion string, req TokenRequest) (AccessToken, error) {
+	t, err := a.exchange(ctx, assertion, req)
+	if err != nil {
+		return AccessToken{}, wrap("ExchangeAssertionFor", err)
+	}
+	return t, nil
+}
+
+func (a *Authority) exchange(ctx context.Context, raw string, req TokenRequest) (AccessToken, error) {
 	now := a.clock.Now()
 	if err := a.answers(ctx, now); err != nil {
 		return AccessToken{}, err
@@ -225,7 +226,24 @@ func (a *Authority) exchange(ctx context.Context, raw string) (AccessToken, erro
 	if err != nil {
 		return AccessToken{}, err
 	}
+	if p, err = a.narrow(p, req); err != nil {
+		return AccessToken{}, err
+	}
 	return a.issue(ctx, p.p, proof, now)
+}
+
+// issue signs a token and then uses the assertion up, in the transaction that
+// asks once more whether everything is alive. A token that was signed in vain
+// is forgotten: nobody has seen it.
+func (a *Authority) issue(ctx context.Context, p *principal, proof token.Assertion, now int64) (AccessToken, error) {
+	t, err := a.sign(ctx, p, now)
+	if err != nil {
+		return AccessToken{}, err
+	}
+	if err := a.useUp(ctx, p, proof); err != nil {
+		return AccessToken{}, err
+	}
+	return t, nil
 }
 
 // publicKey reads the key of a credential. Looking at a key for weaknesses costs
@@ -273,44 +291,6 @@ func (a *Authority) credentialByID(ctx context.Context, id CredentialID) (Creden
 		return err
 	})
 	return row, err
-}
-
-// issue signs a token and then uses the assertion up, in the transaction that
-// asks once more whether everything is alive. A token that was signed in vain
-// is forgotten: nobody has seen it.
-func (a *Authority) issue(ctx context.Context, p *principal, proof token.Assertion, now int64) (AccessToken, error) {
-	ring, err := a.currentRing(ctx)
-	if err != nil {
-		return AccessToken{}, err
-	}
-	id, err := newULID(time.UnixMicro(now), a.cfg.Random)
-	if err != nil {
-		return AccessToken{}, err
-	}
-	inst := a.instance.Load()
-	issued := time.UnixMicro(now).Unix()
-	expires := issued + int64(a.cfg.TokenLife/time.Second)
-	v, err := a.viewOf(ctx, p.org)
-	if err != nil {
-		return AccessToken{}, err
-	}
-	if expires = min(expires, v.ends(p)); expires <= issued {
-		return AccessToken{}, refuse(ErrExpired, errText("less than a second is left"))
-	}
-	if ring.signer == nil {
-		return AccessToken{}, &Error{Kind: ErrKey, Entity: nounSigningKey, Err: errText("no key is current")}
-	}
-	text, err := ring.signer.Sign(ctx, token.Claims{
-		Issuer: a.cfg.Issuer, Subject: string(p.account), Audience: []string{a.cfg.Audience}, Expiry: expires, IssuedAt: issued, NotBefore: issued,
-		ID: id, ClientID: string(p.account), Org: string(p.org), Credential: string(p.credential), Incarnation: inst.row.Incarnation, Revision: p.issued,
-	})
-	if err != nil {
-		return AccessToken{}, &Error{Kind: ErrKey, Entity: nounSigningKey, Err: err}
-	}
-	if err := a.useUp(ctx, p, proof); err != nil {
-		return AccessToken{}, err
-	}
-	return AccessToken{Token: token.NewSecret(text), IssuedAt: time.Unix(issued, 0).UTC(), ExpiresAt: time.Unix(expires, 0).UTC(), Account: p.account}, nil
 }
 
 // useUp records the assertion's id. Nonces pass the door without event or

@@ -46,18 +46,20 @@ type Authority struct {
 	keys       sync.Map     // thumbprint → token.PublicKey
 	remembered atomic.Int64 // how many, about
 
+	held    int64       // estimated bytes of the views that are loaded; guarded by publishing
+	crowded atomic.Bool // it was said that MaxMemory is too small
+	watches watches     // contexts that end with their principals
+	bars    bars        // against subjects of what could not be stored
+	trying  atomic.Bool // that is being made again
+
 	publishing sync.Mutex    // between the door and refreshes
 	refreshing chan struct{} // held by the one refresh under way
+	begun      atomic.Uint64 // refreshes that have begun
+	completed  atomic.Uint64 // the last one that succeeded, counted by begun
 	stop       chan struct{}
 	stopped    sync.WaitGroup
 	closing    sync.Once
 	closeErr   error
-}
-
-// cell is the place of one org: what is published of it, if it is loaded.
-type cell struct {
-	view    atomic.Pointer[view]
-	loading sync.Mutex
 }
 
 // New opens the identity data in a store: it creates what a new database
@@ -80,7 +82,7 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, required: required(), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
+	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, required: required(), watches: newWatches(), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
 	var err error
 	if a.model, err = cfg.compileModel(); err != nil {
 		return nil, err
@@ -175,6 +177,7 @@ func (a *Authority) checkRoleNames(ctx context.Context, tx Txn) error {
 func (a *Authority) Close() error {
 	a.closing.Do(func() {
 		a.closed.Store(true)
+		a.endWatches(a.attached())
 		close(a.stop)
 		a.stopped.Wait()
 		a.closeErr = wrap("Close", errors.Join(a.door.Close(), a.store.Close()))
@@ -192,80 +195,3 @@ func (a *Authority) Revision() uint64 { return a.revision.Load() }
 
 // SystemOrg is the id of the system org.
 func (a *Authority) SystemOrg() OrgID { return a.instance.Load().row.SystemOrg }
-
-func (a *Authority) cell(id OrgID) *cell {
-	if c, ok := a.cells.Load(id); ok {
-		return c.(*cell)
-	}
-	c, _ := a.cells.LoadOrStore(id, &cell{})
-	return c.(*cell)
-}
-
-func (a *Authority) cellOf(id OrgID) (*cell, bool) {
-	c, ok := a.cells.Load(id)
-	if !ok {
-		return nil, false
-	}
-	return c.(*cell), true
-}
-
-// viewOf returns the published view of an org, loading it on first use. An
-// unknown id leaves nothing behind.
-func (a *Authority) viewOf(ctx context.Context, id OrgID) (*view, error) {
-	if c, ok := a.cellOf(id); ok {
-		if v := c.view.Load(); v != nil {
-			return v, nil
-		}
-	}
-	if !id.valid() {
-		return nil, notFound(nounOrg, string(id))
-	}
-	c := a.cell(id)
-	c.loading.Lock() // one reader of the database for all that wait
-	defer c.loading.Unlock()
-	for {
-		if v := c.view.Load(); v != nil {
-			return v, nil
-		}
-		var v *view
-		err := a.store.Read(ctx, func(tx Txn) (err error) {
-			v, err = a.loadView(ctx, tx, id)
-			return err
-		})
-		if err != nil {
-			if errors.Is(err, ErrNotFound) {
-				a.forget(id, c)
-			}
-			return nil, err
-		}
-		if a.offer(c, v) {
-			return c.view.Load(), nil
-		}
-	}
-}
-
-// forget drops a cell that nothing was published in.
-func (a *Authority) forget(id OrgID, c *cell) {
-	a.publishing.Lock()
-	defer a.publishing.Unlock()
-	if c.view.Load() == nil {
-		a.cells.CompareAndDelete(id, c)
-	}
-}
-
-// offer publishes a view that was read outside the door, unless a write has
-// published a newer one. It reports false when what others wrote since was
-// applied to the orgs that were loaded then, which this one was not.
-func (a *Authority) offer(c *cell, v *view) bool {
-	a.publishing.Lock()
-	defer a.publishing.Unlock()
-	if c.view.Load() != nil {
-		return true
-	}
-	if a.foreign.Load() > v.revision {
-		return false
-	}
-	v.number = a.lines.Add(1)
-	c.view.Store(v)
-	return true
-}

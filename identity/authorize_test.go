@@ -181,6 +181,7 @@ func TestAuthorizeAllocatesNothing(t *testing.T) {
 		"vouched":  {Principal: c.vouched, Org: c.org, Permission: perm(t, "wallets:read"), Path: deep},
 		"foreign":  {Principal: c.held, Org: w.id.SystemOrg(), Permission: perm(t, "wallets:read"), Path: deep},
 		"operator": {Principal: w.login(w.id.SystemOrg(), operator), Org: c.org, Permission: perm(t, "wallets:read"), Path: deep},
+		"limited":  {Principal: must(w.id.Authenticate(w.ctx, c.narrow))(t), Org: c.org, Permission: perm(t, "wallets:read"), Path: deep},
 		"nobody":   {Org: c.org, Permission: perm(t, "wallets:read"), Path: deep},
 	} {
 		w.id.Authorize(w.ctx, req)

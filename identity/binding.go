@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/claviger-go/claviger/policy"
 )
@@ -22,6 +23,7 @@ type Binding struct {
 	Start     time.Time // zero means always
 	End       time.Time // zero means for ever; the end itself is outside
 	Reach     Reach     // the orgs a binding of the system org covers
+	Condition string    // source in the language of Config.Conditions; empty is none
 	Reason    string    // free text, at most 1,024 bytes
 	Immutable bool      // cannot be deleted through As
 	Meta
@@ -47,7 +49,11 @@ type BindingSpec struct {
 	End     time.Time   // zero means for ever; after Start
 	// Reach makes a binding of the system org cover one other org, or all.
 	// Through As it needs identity:instance.
-	Reach     Reach
+	Reach Reach
+	// Condition is a source in the language of Config.Conditions, at most
+	// policy.MaxCondition bytes; empty is none. An allow counts only if it is true, a
+	// deny unless it is false.
+	Condition string
 	Reason    string // free text, at most 1,024 bytes
 	Immutable bool   // cannot be made or deleted through As
 }
@@ -68,7 +74,7 @@ type BindingFilter struct {
 func (b Binding) compile() policy.Binding {
 	return policy.Binding{
 		ID: string(b.ID), Subject: ruleID(b.Subject), Role: string(b.Role), Scope: b.Scope, Effect: b.Effect,
-		Start: micros(b.Start), End: micros(b.End), Reach: string(b.Reach),
+		Start: micros(b.Start), End: micros(b.End), Reach: string(b.Reach), Condition: b.Condition,
 	}
 }
 
@@ -80,8 +86,8 @@ func (o *OrgAdmin) CreateBinding(ctx context.Context, spec BindingSpec) (Binding
 }
 
 // EnsureBinding binds a role to a subject unless a binding of the same subject,
-// role, scope, effect and reach exists; then it returns that one and changes
-// nothing, whatever its dates.
+// role, scope, effect, reach and condition exists; then it returns that one and
+// changes nothing, whatever its dates.
 func (o *OrgAdmin) EnsureBinding(ctx context.Context, spec BindingSpec) (BindingResult, error) {
 	return o.makeBinding(ctx, "EnsureBinding", spec)
 }
@@ -157,7 +163,9 @@ func (c *change) sameBinding(org OrgID, spec BindingSpec) (Binding, bool, error)
 		Cond{Field: FieldRole, Value: string(ref)},
 		Cond{Field: FieldScope, Value: spec.Scope.String()},
 	)})
-	i := slices.IndexFunc(rows, func(b Binding) bool { return b.Effect == effectOf(spec) && b.Reach == spec.Reach })
+	i := slices.IndexFunc(rows, func(b Binding) bool {
+		return b.Effect == effectOf(spec) && b.Reach == spec.Reach && b.Condition == spec.Condition
+	})
 	if err != nil || i < 0 {
 		return Binding{}, false, err
 	}
@@ -195,12 +203,15 @@ func (c *change) createBinding(org OrgID, spec BindingSpec) (Binding, error) {
 	if err := c.checkReach(org, spec); err != nil {
 		return Binding{}, err
 	}
+	if err := c.checkCondition(spec.Condition); err != nil {
+		return Binding{}, err
+	}
 	if spec.Immutable && !c.who.system {
 		return Binding{}, &Error{Kind: ErrDenied, Entity: nounBinding, Field: "Immutable", Err: errText("only System makes what only System can delete")}
 	}
 	b := Binding{
 		Org: org, Subject: spec.Subject, Role: ref, Scope: spec.Scope, Effect: effectOf(spec), Start: instant(spec.Start), End: instant(spec.End),
-		Reach: spec.Reach, Reason: spec.Reason, Immutable: spec.Immutable, Meta: c.created(),
+		Reach: spec.Reach, Condition: spec.Condition, Reason: spec.Reason, Immutable: spec.Immutable, Meta: c.created(),
 	}
 	if err := c.mayBind(b); err != nil {
 		return Binding{}, err
@@ -267,6 +278,22 @@ func (c *change) checkReach(org OrgID, spec BindingSpec) error {
 		}
 	}
 	return c.permitName(PermInstance, policy.Root)
+}
+
+// checkCondition refuses a source that the language cannot read.
+func (c *change) checkCondition(source string) error {
+	switch {
+	case source == "":
+		return nil
+	case len(source) > policy.MaxCondition:
+		return invalid(nounBinding, "Condition", "%d bytes, at most %d", len(source), policy.MaxCondition)
+	case !utf8.ValidString(source):
+		return invalid(nounBinding, "Condition", "is not UTF-8")
+	}
+	if err := c.a.model.Conditions.Check(source); err != nil {
+		return &Error{Kind: ErrInvalid, Entity: nounBinding, Field: "Condition", Err: err}
+	}
+	return nil
 }
 
 // Binding returns one binding.

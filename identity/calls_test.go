@@ -94,6 +94,7 @@ func calls() map[string]call {
 		O = *identity.OrgAdmin
 	)
 	name := "other"
+	read, _ := policy.ParsePermission("wallets:read")
 	later := func() time.Time { return time.Date(2030, 6, 1, 0, 0, 0, 0, time.UTC) }
 	return map[string]call{
 		"CreateOrg": {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.CreateOrg(c, identity.OrgSpec{Slug: "created"})) }},
@@ -141,6 +142,7 @@ func calls() map[string]call {
 		"ExtendAccount":     {run: in(func(c C, o O, x targets) error { return last(o.ExtendAccount(c, x.User, later())) })},
 		"DeactivateAccount": {run: in(func(c C, o O, x targets) error { return last(o.DeactivateAccount(c, x.User)) })},
 		"SignOutAccount":    {run: in(func(c C, o O, x targets) error { return last(o.SignOutAccount(c, x.User)) })},
+		"SetBoundary":       {run: in(func(c C, o O, x targets) error { return last(o.SetBoundary(c, x.User, string(x.Role))) })},
 		"ArchiveAccount":    {run: in(func(c C, o O, x targets) error { return last(o.ArchiveAccount(c, x.User)) })},
 		"DeleteAccount":     {run: in(func(c C, o O, x targets) error { return last(o.DeleteAccount(c, x.User)) })},
 
@@ -191,7 +193,16 @@ func calls() map[string]call {
 		"Bindings": {reads: true, run: in(func(c C, o O, _ targets) error {
 			return last(o.Bindings(c, identity.BindingFilter{}, identity.Page{}))
 		})},
-		"AllBindings":   {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllBindings(c, identity.BindingFilter{})) })},
+		"AllBindings": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllBindings(c, identity.BindingFilter{})) })},
+		"WhoCan": {reads: true, run: in(func(c C, o O, _ targets) error {
+			return drain(o.WhoCan(c, identity.WhoCanRequest{Permission: read, Path: policy.Root}))
+		})},
+		"Explain": {reads: true, run: in(func(c C, o O, x targets) error {
+			return last(o.Explain(c, identity.AccountRequest{Account: x.User, Path: policy.Root}))
+		})},
+		"PermissionsOn": {reads: true, run: in(func(c C, o O, x targets) error {
+			return last(o.PermissionsOn(c, identity.AccountRequest{Account: x.User, Path: policy.Root}))
+		})},
 		"DeleteBinding": {run: in(func(c C, o O, x targets) error { return o.DeleteBinding(c, x.Binding) })},
 
 		"AddPublicKey": {run: in(func(c C, o O, x targets) error {
@@ -215,9 +226,9 @@ func calls() map[string]call {
 }
 
 // notCalls are the methods that neither read nor write the database: In
-// selects an org, Vouch is a way in, and like AccountsByExternalID only for System.
+// selects an org, With takes attributes, Vouch is a way in, and like AccountsByExternalID only for System.
 func notCalls() map[string]bool {
-	return map[string]bool{"In": true, "Vouch": true, "AccountsByExternalID": true}
+	return map[string]bool{"In": true, "With": true, "Vouch": true, "AccountsByExternalID": true}
 }
 
 // TestPermissionTable holds the table of permissions complete: every method of

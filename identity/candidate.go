@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"maps"
+	"slices"
 )
 
 // candidate is the state that the next commit will publish. It is a value:
@@ -15,7 +16,11 @@ type candidate struct {
 	views    map[OrgID]*view // the orgs that differ from what is published
 	foreign  uint64          // what others wrote up to here has been applied
 	doubt    uint64          // the doubts that it has settled by reading the log
+	settled  []subject       // no bar stands for them once this is published
 }
+
+// settle notes that no bar stands for a subject any more.
+func (c *candidate) settle(s subject) { c.settled = append(slices.Clip(c.settled), s) }
 
 func (c candidate) with(views map[OrgID]*view) candidate {
 	merged := make(map[OrgID]*view, len(c.views)+len(views))
@@ -72,6 +77,7 @@ func (a *Authority) viewIn(ctx context.Context, tx Txn, cand candidate, org OrgI
 	}
 	if cell, ok := a.cellOf(org); ok {
 		if v := cell.view.Load(); v != nil {
+			cell.touch(a.clock.Now())
 			return v, nil
 		}
 	}
@@ -90,7 +96,10 @@ func (a *Authority) publish(c candidate) {
 
 func (a *Authority) publishLocked(c candidate) {
 	if c.instance != nil && c.revision >= a.revision.Load() {
-		a.instance.Store(c.instance)
+		old := a.instance.Swap(c.instance)
+		if old != nil && old.row.MinRevision != c.instance.row.MinRevision {
+			a.checkAllWatches()
+		}
 	}
 	for id, v := range c.views {
 		cell := a.cell(id)
@@ -98,11 +107,15 @@ func (a *Authority) publishLocked(c candidate) {
 		if old != nil && old.revision > v.revision {
 			continue // never back
 		}
-		if old != nil && old.number != v.origin {
-			v.line = a.lines.Add(1) // edited from another view than this: slots may differ
+		shown := uint64(0)
+		if old != nil {
+			shown = old.number
+		}
+		if shown != v.origin {
+			v.line = a.lines.Add(1) // edited from another view than this, or from one that was evicted: slots may differ
 		}
 		v.number = a.lines.Add(1)
-		cell.view.Store(v)
+		a.show(cell, v)
 	}
 	if c.foreign > a.foreign.Load() {
 		a.foreign.Store(c.foreign)
@@ -110,6 +123,9 @@ func (a *Authority) publishLocked(c candidate) {
 	if c.revision > a.revision.Load() {
 		a.revision.Store(c.revision)
 	}
+	a.unbar(c.settled) // what they stood for is published
+	a.expireWatches(a.clock.Now())
+	a.evict(func(id OrgID) bool { _, edited := c.views[id]; return edited })
 }
 
 // inDoubt is called when a COMMIT failed: whether it took is unknown, so the
@@ -169,10 +185,18 @@ func (a *Authority) applyEvent(ctx context.Context, tx Txn, cand *candidate, dra
 		v := cand.views[e.Org]
 		if v == nil {
 			cell, ok := a.cellOf(e.Org)
-			if !ok || cell.view.Load() == nil {
-				return nil // not loaded: it will be read whole when it is asked for
+			if ok {
+				v = cell.view.Load()
 			}
-			v = cell.view.Load()
+		}
+		if v == nil && !a.watches.has(e.Org) {
+			return nil // not loaded: it will be read whole when it is asked for
+		}
+		if v == nil {
+			var err error
+			if v, err = a.loadView(ctx, tx, e.Org); err != nil {
+				return err
+			}
 		}
 		d = v.edit()
 		drafts[e.Org] = d

@@ -27,6 +27,8 @@ type change struct {
 	loaded map[OrgID]*view // read on the way
 	inst   *instance
 	events []Event
+	// settles is the subject that the call decides about, whether or not it changes anything.
+	settles *subject
 }
 
 func (a *Authority) newChange(ctx context.Context, tx WriteTxn, cand candidate, who actor, op string, org OrgID) *change {
@@ -88,7 +90,7 @@ func (c *change) updated(m Meta) Meta {
 func (c *change) record(org OrgID, noun, id, verb string, before, after any) error {
 	e := Event{
 		Revision: c.revision(), Item: c.base.items + uint32(len(c.events)), Org: org, At: c.at,
-		Noun: noun, ID: id, Verb: verb, Actor: c.who.name(), Reason: c.who.reason, Credential: c.who.credential(),
+		Noun: noun, ID: id, Verb: verb, Actor: c.who.name(), Reason: c.who.reason, OnBehalfOf: c.who.onBehalfOf(), Credential: c.who.credential(),
 	}
 	var err error
 	if e.Before, err = encodeNoun(before); err != nil {
@@ -140,6 +142,9 @@ func (c *change) finish() (candidate, error) {
 	next := c.base.with(views)
 	next.instance = c.inst
 	next.items += uint32(len(c.events))
+	if c.settles != nil {
+		next.settle(*c.settles)
+	}
 	return next, nil
 }
 
@@ -173,11 +178,7 @@ func (v *view) hasOwner(now int64) bool {
 		return false
 	}
 	for id := range v.rules.Owners(now) {
-		slot, ok := v.accounts.Lookup(id)
-		if !ok {
-			continue
-		}
-		if life := v.accounts.At(slot); life != nil && life.kind == User && life.state == AccountActive && life.until == 0 {
+		if _, life := v.accountLife(AccountID(id)); life != nil && life.kind() == User && life.state() == AccountActive && life.until == 0 {
 			return true
 		}
 	}
@@ -228,7 +229,7 @@ func (c *change) permitName(permission string, path policy.Path) error {
 	if err != nil {
 		return err
 	}
-	return c.a.permitted(home, c.inst, c.who.principal, target, permission, path, c.now)
+	return c.a.permitted(home, c.inst, c.who, target, permission, path, c.now)
 }
 
 // verbOf is the verb that the log has for a call: the words of its name but the

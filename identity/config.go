@@ -57,6 +57,11 @@ type Config struct {
 	MaxWrite time.Duration
 	// MaxStaleness bounds how far a Shared process may be behind; default 1 second.
 	MaxStaleness time.Duration
+	// MaxMemory is how many bytes the orgs that are kept in memory may take, as
+	// estimated; default 1 GiB. Those beyond it that were not used for the longest
+	// time are dropped, and read again at their next use. The system org stays, and
+	// so does an org in use that is larger than that alone.
+	MaxMemory int64
 
 	// ServiceAccountsMayMint lets service accounts create accounts and credentials
 	// for others, where their roles permit it.
@@ -100,6 +105,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxCredentials == 0 {
 		c.MaxCredentials = 20
 	}
+	if c.MaxMemory == 0 {
+		c.MaxMemory = 1 << 30
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -133,6 +141,9 @@ func (c Config) check() error {
 	}
 	if c.MaxCredentials < 1 {
 		return bad("MaxCredentials", "%d is less than 1", c.MaxCredentials)
+	}
+	if c.MaxMemory < 0 {
+		return bad("MaxMemory", "%d is negative", c.MaxMemory)
 	}
 	if c.AccountDomain != "" && !validDomain(c.AccountDomain) {
 		return bad("AccountDomain", "%q is no domain name", clip(c.AccountDomain))

@@ -57,6 +57,7 @@ func TestRefusedConfig(t *testing.T) {
 		{"default validity over the most", "DefaultValidity", func(c *identity.Config) { c.MaxValidity = time.Hour; c.DefaultValidity = 2 * time.Hour }},
 		{"max write", "MaxWrite", func(c *identity.Config) { c.MaxWrite = -1 }},
 		{"max staleness", "MaxStaleness", func(c *identity.Config) { c.MaxStaleness = 1 }},
+		{"max memory", "MaxMemory", func(c *identity.Config) { c.MaxMemory = -1 }},
 		{"max credentials", "MaxCredentials", func(c *identity.Config) { c.MaxCredentials = -1 }},
 		{"algorithm none", "TokenAlgorithm", func(c *identity.Config) { c.TokenAlgorithm = "none" }},
 		{"algorithm HS256", "TokenAlgorithm", func(c *identity.Config) { c.TokenAlgorithm = "HS256" }},

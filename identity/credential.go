@@ -74,7 +74,8 @@ type CredentialFilter struct {
 // in use in the org, and with ErrLimit when the account has Config.MaxCredentials.
 // Through As it needs that the actor holds every right that the account has. For
 // itself an account needs no permission; such a key ends no later than the
-// credential that was used.
+// credential that was used, and is not to be had with a token that has limits or
+// actors.
 func (o *OrgAdmin) AddPublicKey(ctx context.Context, account AccountID, spec PublicKeySpec) (out Credential, err error) {
 	if !account.valid() {
 		return out, wrap("AddPublicKey", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
@@ -82,7 +83,7 @@ func (o *OrgAdmin) AddPublicKey(ctx context.Context, account AccountID, spec Pub
 	err = o.write(ctx, "AddPublicKey", o.org, func(c *change) error {
 		allowed := func() error { return c.permit(policy.Root) }
 		if c.who.is(account) {
-			allowed = c.alive
+			allowed = c.ownKeys
 		}
 		if err := allowed(); err != nil {
 			return err
@@ -159,24 +160,38 @@ func (c *change) addPublicKey(a Account, spec PublicKeySpec) (Credential, error)
 // noLonger cuts the life of a key that an account registers for itself to that
 // of the credential it used for it: a key that ends cannot outlive itself.
 func (c *change) noLonger(row *Credential) error {
-	if !c.who.is(row.Account) || c.who.principal.credential == "" {
+	if !c.who.takesPart(row.Account) {
 		return nil
 	}
 	v, err := c.view(row.Org)
 	if err != nil {
 		return err
 	}
-	slot, ok := v.credentials.Lookup(string(c.who.principal.credential))
-	if !ok {
-		return &Error{Kind: ErrRevoked, Entity: nounCredential, ID: string(c.who.principal.credential)}
-	}
-	used := v.credentials.At(slot)
-	for _, end := range []int64{used.until, used.ends} {
-		if end != 0 && (row.ValidUntil.IsZero() || row.ValidUntil.After(timeOf(end))) {
-			row.ValidUntil = timeOf(end)
+	for _, p := range c.who.principal.all() {
+		if p.account != row.Account || p.credential == "" {
+			continue
+		}
+		slot, ok := v.credentials.Lookup(string(p.credential))
+		if !ok {
+			return &Error{Kind: ErrRevoked, Entity: nounCredential, ID: string(p.credential)}
+		}
+		used := v.credentials.At(slot)
+		for _, end := range []int64{used.until, used.ends} {
+			if end != 0 && (row.ValidUntil.IsZero() || row.ValidUntil.After(timeOf(end))) {
+				row.ValidUntil = timeOf(end)
+			}
 		}
 	}
 	return nil
+}
+
+// ownKeys permits an account to manage its own keys: alive, and with no less
+// than all of itself.
+func (c *change) ownKeys() error {
+	if c.who.principal.limited() {
+		return &Error{Kind: ErrDenied, Entity: nounCredential, Err: errText("a token with limits or actors does not manage its own keys")}
+	}
+	return c.alive()
 }
 
 // usable reports whether a credential is one that can be used, now or after it
@@ -306,7 +321,7 @@ func (c *change) endCredential(row *Credential, a Account, to CredentialState) e
 		return nil
 	}
 	row.State, row.MinRevision = to, c.revision()
-	if !c.who.system && c.who.principal.account == a.ID {
+	if c.who.is(a.ID) {
 		return nil // one's own key can always be given up
 	}
 	return c.contains(a)
@@ -316,7 +331,7 @@ func (o *OrgAdmin) editCredential(ctx context.Context, op string, id CredentialI
 	if !id.valid() {
 		return out, false, wrap(op, &Error{Kind: ErrInvalid, Entity: nounCredential, ID: clip(string(id)), Field: "ID"})
 	}
-	err = o.write(ctx, op, o.org, func(c *change) error {
+	err = o.decide(ctx, op, o.org, subject{org: o.org, noun: nounCredential, id: string(id)}, func(c *change) error {
 		changed = false
 		before, err := c.tx.Credentials().Find(c.ctx, o.org, id)
 		if err != nil {
@@ -344,6 +359,9 @@ func (o *OrgAdmin) editCredential(ctx context.Context, op string, id CredentialI
 		d.putCredential(out)
 		changed = true
 		return c.record(o.org, nounCredential, string(id), verbOf(op), before, out)
+	}, func(ctx context.Context, s *Admin) error {
+		_, _, err := s.In(o.org).editCredential(ctx, op, id, edit)
+		return err
 	})
 	return out, changed && err == nil, err
 }

@@ -26,9 +26,18 @@ func (c *change) holds(in OrgID, b policy.Binding) error {
 	return c.holdsAt(home, in, b)
 }
 
-// holdsAt is holds with the rights that the actor has in a given view of its org.
+// holdsAt is holds with the rights that the actor has in a given view of its
+// org. Of a delegation, everybody must hold it.
 func (c *change) holdsAt(home *view, in OrgID, b policy.Binding) error {
-	p := c.who.principal
+	for _, p := range c.who.principal.all() {
+		if err := c.eachHolds(home, p, in, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *change) eachHolds(home *view, p *principal, in OrgID, b policy.Binding) error {
 	account, ok := home.rules.Account(string(p.account))
 	if !ok {
 		return &Error{Kind: ErrDenied, Entity: nounAccount, ID: string(p.account)}
@@ -37,8 +46,9 @@ func (c *change) holdsAt(home *view, in OrgID, b policy.Binding) error {
 	if b.Reach != "" {
 		org = OrgID(b.Reach) // it takes effect there; "*" is held by who reaches every org
 	}
-	missing, covered := c.covers(home, account, in, org, b)
-	if covered || c.mayEscalate(home, account, org, b) {
+	claim := c.claim(account, p.limits, org, b)
+	missing, covered := c.covers(home, claim, in)
+	if covered || c.mayEscalate(home, claim) {
 		return nil
 	}
 	return &Error{Kind: ErrEscalation, Entity: nounRole, ID: strings.TrimSuffix(b.Role, beside), Err: errText("the actor does not hold " + missing + " at " + b.Scope.String())}
@@ -46,36 +56,40 @@ func (c *change) holdsAt(home *view, in OrgID, b policy.Binding) error {
 
 // mayEscalate reports whether the actor may give away what it does not hold,
 // wherever and whenever the binding applies.
-func (c *change) mayEscalate(home *view, account policy.Handle, org OrgID, b policy.Binding) bool {
-	escalate := c.claim(account, org, b)
-	escalate.Definition = &policy.Role{Permissions: []string{PermEscalate}}
-	_, ok := home.rules.Covers(escalate)
+func (c *change) mayEscalate(home *view, claim policy.Claim) bool {
+	claim.Definition = &policy.Role{Permissions: []string{PermEscalate}}
+	_, ok := home.rules.Covers(claim)
 	return ok
 }
 
 // covers asks the actor's own org; the role may be a stored one of another org.
-func (c *change) covers(home *view, account policy.Handle, in, org OrgID, b policy.Binding) (missing string, ok bool) {
-	claim := c.claim(account, org, b)
-	if _, code := c.a.model.Roles.Lookup(b.Role); code || in == home.org.ID {
+func (c *change) covers(home *view, claim policy.Claim, in OrgID) (missing string, ok bool) {
+	if _, code := c.a.model.Roles.Lookup(claim.Role); code || in == home.org.ID {
 		return home.rules.Covers(claim)
 	}
 	target, err := c.view(in)
 	if err != nil {
-		return b.Role, false
+		return claim.Role, false
 	}
-	role, known := target.rules.Role(b.Role)
+	role, known := target.rules.Role(claim.Role)
 	if !known || len(role.Includes) > 0 {
-		return b.Role, false // includes are resolved in the org of the role: only an actor of that org can be compared
+		return claim.Role, false // includes are resolved in the org of the role: only an actor of that org can be compared
 	}
 	claim.Definition = &role
 	return home.rules.Covers(claim)
 }
 
-// claim asks whether the actor holds what a binding gives in an org.
-func (c *change) claim(account policy.Handle, org OrgID, b policy.Binding) policy.Claim {
-	return policy.Claim{
-		Account: account, Org: string(org), Role: b.Role, Scope: b.Scope, Start: b.Start, End: b.End, Now: c.now, Condition: b.Condition,
+// claim asks whether an account holds what a binding gives in an org, or what
+// somebody is given by its going. A deny goes where its condition is unknown,
+// too, and there an allow with the same condition gives nothing.
+func (c *change) claim(account policy.Handle, limits *policy.Limits, org OrgID, b policy.Binding) policy.Claim {
+	claim := policy.Claim{
+		Account: account, Limits: limits, Org: string(org), Role: b.Role, Scope: b.Scope, Start: b.Start, End: b.End, Now: c.now,
 	}
+	if b.Effect == policy.Allow {
+		claim.Condition = b.Condition
+	}
+	return claim
 }
 
 // mayBind judges a new binding: giving a role needs the role; denying one needs
@@ -245,7 +259,10 @@ func (c *change) roleChange(org OrgID, role string) error {
 			}
 		}
 	}
-	return nil
+	if own {
+		home = before
+	}
+	return c.boundaryChange(home, before, v, concerned)
 }
 
 // beside is a view in which some roles stand beside themselves as they are in
@@ -293,13 +310,13 @@ func (c *change) controls(a Account) error {
 	if err := c.mayMint(); err != nil {
 		return err
 	}
-	return c.eachBinding(a.Org, string(a.ID), func(b policy.Binding) bool { return b.Effect == policy.Allow })
+	return c.mayHave(a)
 }
 
 // contains judges calls that narrow an account: it needs the account's powers
 // over management, or identity:contain.
 func (c *change) contains(a Account) error {
-	if c.who.system || c.who.principal.account == a.ID {
+	if c.who.system || c.who.is(a.ID) {
 		return nil
 	}
 	v, err := c.view(a.Org)

@@ -10,10 +10,14 @@ import (
 	"github.com/claviger-go/claviger/policy"
 )
 
+// TestSec48_NoSequenceOfCallsGainsRights makes random calls as accounts that
+// manage everything: whatever one of them does, nobody can afterwards do what
+// neither they nor the caller could before. Some bindings have conditions, and
+// the roles are boundaries, too.
 func TestSec48_NoSequenceOfCallsGainsRights(t *testing.T) {
 	seed := newSeed(t)
 	rnd := mathrand.New(mathrand.NewPCG(seed, 48))
-	w := open(t)
+	w := open(t, conditions())
 	org := w.org("acme")
 	sys := w.in(org)
 	permissions := []string{"wallets:read", "wallets:create", "wallets:delete", "keys:use"}
@@ -63,10 +67,14 @@ func TestSec48_NoSequenceOfCallsGainsRights(t *testing.T) {
 	asked := append(slices.Clone(permissions), "identity:roles.update", identity.PermEscalate)
 	can := func(p identity.Principal) map[string]bool {
 		out := map[string]bool{}
-		for _, name := range asked {
-			for _, at := range paths {
-				if w.may(p, org, name, at).Allowed {
-					out[name+" at "+at.String()] = true
+		for where, attrs := range map[string]*policy.Attrs{"anywhere": new(policy.Attrs), "in": office(true), "out": office(false)} {
+			attrs.SetBool("principal.mfa", p.Account() == accounts[1])
+			for _, name := range asked {
+				for _, at := range paths {
+					q := identity.Request{Principal: p, Org: org, Permission: perm(t, name), Path: at, Attrs: attrs}
+					if w.id.Authorize(w.ctx, q).Allowed {
+						out[name+" at "+at.String()+" "+where] = true
+					}
 				}
 			}
 		}
@@ -80,9 +88,12 @@ func TestSec48_NoSequenceOfCallsGainsRights(t *testing.T) {
 	}
 	var bindings []identity.BindingID
 	step := func(o *identity.OrgAdmin) (string, error) {
-		switch anyOf(7) {
+		switch anyOf(8) {
 		case 0, 1:
 			spec := identity.BindingSpec{Subject: subject(), Role: string(roles[anyOf(len(roles))]), Scope: paths[anyOf(len(paths))], Deny: anyOf(3) == 0}
+			if anyOf(3) == 0 {
+				spec.Condition = []string{"attr:office", "attr:principal.mfa", "is:" + string(accounts[0]), "not:" + string(accounts[0])}[anyOf(4)]
+			}
 			b, err := o.CreateBinding(w.ctx, spec)
 			if err == nil {
 				bindings = append(bindings, b.ID)
@@ -119,6 +130,12 @@ func TestSec48_NoSequenceOfCallsGainsRights(t *testing.T) {
 				patch.Includes = &[]string{string(roles[anyOf(len(roles))])}
 			}
 			return fmt.Sprintf("edit %s %v %v %v", r, patch.Permissions, patch.Exclusions, patch.Includes), last(o.UpdateRole(w.ctx, r, patch))
+		case 6:
+			a, r := accounts[anyOf(len(accounts))], ""
+			if anyOf(3) > 0 {
+				r = string(roles[anyOf(len(roles))])
+			}
+			return fmt.Sprintf("bound %s by %q", a, r), last(o.SetBoundary(w.ctx, a, r))
 		}
 		i := anyOf(len(accounts))
 		_, key := newKey(t)
@@ -132,6 +149,10 @@ func TestSec48_NoSequenceOfCallsGainsRights(t *testing.T) {
 	done := 0
 	for n := range 400 {
 		i := anyOf(len(accounts))
+		if n%20 == 0 { // or soon nobody could do anything
+			must(sys.SetBoundary(w.ctx, accounts[anyOf(len(accounts))], ""))(t)
+			before = all()
+		}
 		what, err := step(w.id.As(principals[i]).In(org))
 		after := all()
 		if err == nil {

@@ -23,9 +23,9 @@ type Event struct {
 	Noun       string // what changed: "account", "binding", …
 	ID         string // its id
 	Verb       string // what happened: "create", "update", "delete", …
-	Actor      string // the account that acted, or "system"
+	Actor      string // the account that acted, or "system"; of a delegation the current actor
 	Reason     string // the reason given to System
-	OnBehalfOf string
+	OnBehalfOf string // of a delegation: the account that was acted for
 	Credential string // the credential that the actor used
 	RequestID  string
 	Before     []byte // JSON, null when there was nothing

@@ -44,9 +44,72 @@ func (a *Authority) SignClaims(ctx context.Context, c token.Claims) (string, err
 // step that follows: to offer what was read. It reports whether that was taken.
 func (a *Authority) ReadView(ctx context.Context, org OrgID) (offer func() bool, err error) {
 	var v *view
+	c := a.cell(org)
 	err = a.store.Read(ctx, func(tx Txn) (err error) {
 		v, err = a.loadView(ctx, tx, org)
 		return err
 	})
-	return func() bool { return a.offer(a.cell(org), v) }, err
+	return func() bool { return a.offer(c, v) != nil }, err
 }
+
+// Loaded are the orgs in memory with their estimated sizes, and what they are
+// counted as together.
+func (a *Authority) Loaded() (sizes map[OrgID]int64, held int64) {
+	a.publishing.Lock()
+	defer a.publishing.Unlock()
+	sizes = map[OrgID]int64{}
+	a.cells.Range(func(id, value any) bool {
+		if v := value.(*cell).view.Load(); v != nil {
+			sizes[id.(OrgID)] = v.size()
+		}
+		return true
+	})
+	return sizes, a.held
+}
+
+// Cells counts the orgs that are known to memory.
+func (a *Authority) Cells() (n int) {
+	a.cells.Range(func(any, any) bool { n++; return true })
+	return n
+}
+
+// Watched counts the watches.
+func (a *Authority) Watched() (n int) {
+	a.watches.mu.Lock()
+	defer a.watches.mu.Unlock()
+	for _, set := range a.watches.orgs {
+		n += len(set)
+	}
+	return n
+}
+
+// SignOutInstance publishes an instance whose tokens of before now are dead.
+func (a *Authority) SignOutInstance() {
+	inst := *a.instance.Load()
+	inst.row.MinRevision = a.revision.Load() + 1
+	a.publish(candidate{revision: a.revision.Load(), instance: &inst})
+}
+
+// Bars counts the bars that stand, and those among them that are tried again.
+func (a *Authority) Bars() (all, tried int) {
+	for _, b := range a.bars.list() {
+		if all++; b.again != nil {
+			tried++
+		}
+	}
+	return all, tried
+}
+
+// BarAccount puts up a bar by hand.
+func (a *Authority) BarAccount(org OrgID, id AccountID) {
+	a.raiseBar(&bar{subject: subject{org: org, noun: nounAccount, id: string(id)}, reason: policy.ReasonAccountInactive})
+}
+
+// MaxBars is when an org is refused whole.
+const MaxBars = maxBars
+
+// Retry makes the barred calls again, as the background does after a poll.
+func (a *Authority) Retry(ctx context.Context) { a.retryBars(ctx) }
+
+// Narrowing reports whether a call leaves a bar.
+func Narrowing(op string) bool { _, ok := narrowing(op); return ok }

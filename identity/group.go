@@ -37,6 +37,17 @@ func ruleID(id SubjectID) string {
 	return string(id)
 }
 
+// subjectOf is the inverse of ruleID.
+func subjectOf(rule string) SubjectID {
+	switch rule {
+	case policy.GroupUsers:
+		return SubjectID(GroupUsers)
+	case policy.GroupServiceAccounts:
+		return SubjectID(GroupServiceAccounts)
+	}
+	return SubjectID(rule)
+}
+
 // GroupSpec is what a group is made of.
 type GroupSpec struct {
 	Name        string // 1 to 128 bytes, unique in the org; required

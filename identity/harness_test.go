@@ -34,6 +34,7 @@ type world struct {
 	clock *fakeClock
 	cfg   identity.Config
 	opts  sqlite.Options
+	wrap  func(identity.Store) identity.Store // stands between the Authority and the store, if set
 	id    *identity.Authority
 	db    *sql.Conn // looks at the file from outside
 }
@@ -138,7 +139,11 @@ func (w *world) another() (*identity.Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := identity.New(w.ctx, st, w.cfg)
+	var between identity.Store = st
+	if w.wrap != nil {
+		between = w.wrap(st)
+	}
+	id, err := identity.New(w.ctx, between, w.cfg)
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

@@ -20,6 +20,14 @@ type caller struct {
 	bearer  string
 	held    identity.Principal // from the bearer token
 	vouched identity.Principal
+	other   identity.ServiceAccountResult // which nothing but its org ends
+	lent    ed25519.PrivateKey
+	peer    identity.Principal // of other
+	narrow  string             // access tokens made from the held principal: with limits,
+	acting  string             // for the peer,
+	acted   string             // by the peer
+	// heldActing is the principal of acting.
+	heldActing identity.Principal
 }
 
 const (
@@ -39,6 +47,7 @@ func (w *world) caller() caller {
 	private, public := newKey(w.t)
 	sa.Key = must(in.AddPublicKey(w.ctx, sa.ID, identity.PublicKeySpec{UnprovenPublicKey: public, Validity: credentialLife}))(w.t)
 	c.sa, c.key = sa, private
+	c.other, c.lent = w.service(c.org, "peer", "wallets:read", "identity:accounts.read", "identity:groups.create")
 	c.prove()
 	return c
 }
@@ -50,6 +59,11 @@ func (c *caller) prove() {
 	c.bearer = c.w.bearer(c.sa, c.key)
 	c.held = must(c.w.id.Authenticate(c.w.ctx, c.bearer))(c.w.t)
 	c.vouched = c.w.login(c.org, c.sa.ID)
+	c.peer = must(c.w.id.Authenticate(c.w.ctx, c.w.bearer(c.other, c.lent)))(c.w.t)
+	c.narrow = must(c.w.id.IssueToken(c.w.ctx, c.held, identity.TokenRequest{Path: path(c.w.t, "projects/1")}))(c.w.t).Token.Reveal()
+	c.acting = must(c.w.id.Delegate(c.w.ctx, c.held, c.peer, identity.TokenRequest{}))(c.w.t).Token.Reveal()
+	c.acted = must(c.w.id.Delegate(c.w.ctx, c.peer, c.held, identity.TokenRequest{}))(c.w.t).Token.Reveal()
+	c.heldActing = must(c.w.id.Authenticate(c.w.ctx, c.acting))(c.w.t)
 }
 
 // way is one way in: nil means that it let the caller in.
@@ -64,6 +78,13 @@ const (
 	wayExchange     way = "assertion"
 	wayManageRead   way = "management read"
 	wayManageWrite  way = "management write"
+	wayNarrowed     way = "access token with limits"
+	wayIssue        way = "access token from the held principal"
+	wayActing       way = "access token to act for another"
+	wayHeldActing   way = "held principal that acts for another"
+	wayActed        way = "access token for another to act"
+	wayDelegate     way = "delegation from the held principal"
+	wayActingWrite  way = "management write for another"
 )
 
 var errRefused = errors.New("refused")
@@ -88,6 +109,13 @@ func (c caller) ways() map[way]error {
 		wayExchange:     last(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key))),
 		wayManageRead:   last(w.id.As(c.held).In(c.org).Accounts(w.ctx, identity.AccountFilter{}, identity.Page{})),
 		wayManageWrite:  last(w.id.As(c.held).In(c.org).EnsureGroup(w.ctx, identity.GroupSpec{Name: "g"})),
+		wayNarrowed:     last(w.id.Authenticate(w.ctx, c.narrow)),
+		wayIssue:        last(w.id.IssueToken(w.ctx, c.held, identity.TokenRequest{})),
+		wayActing:       last(w.id.Authenticate(w.ctx, c.acting)),
+		wayHeldActing:   ask(c.heldActing),
+		wayActed:        last(w.id.Authenticate(w.ctx, c.acted)),
+		wayDelegate:     last(w.id.Delegate(w.ctx, c.held, c.peer, identity.TokenRequest{})),
+		wayActingWrite:  last(w.id.As(c.heldActing).In(c.org).EnsureGroup(w.ctx, identity.GroupSpec{Name: "g"})),
 	}
 }
 
@@ -161,33 +189,45 @@ func TestSec35_LivenessMatrix(t *testing.T) {
 			if !alive[wayExchange] {
 				same() // refused without using the assertion up
 			}
-			if err := got[wayAuthenticate]; !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, e.kind) {
-				t.Errorf("the access token: %v, want unauthenticated and %q", err, e.kind)
+			for _, in := range []way{wayAuthenticate, wayNarrowed, wayActing, wayActed, wayIssue, wayDelegate} {
+				if err := got[in]; !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, e.kind) {
+					t.Errorf("%s: %v, want unauthenticated and %q", in, err, e.kind)
+				}
 			}
-			for _, in := range []way{wayAuthenticate, wayExchange, waySession} {
+			for _, in := range []way{wayAuthenticate, wayNarrowed, wayActing, wayActed, wayExchange, waySession} {
 				if err := got[in]; err != nil && identity.PublicText(err) != "unauthenticated" {
 					t.Errorf("%s: strangers are told %q", in, identity.PublicText(err))
 				}
 			}
 			var refused *identity.Error
-			if !errors.As(got[wayHeld], &refused) || refused.ID != e.reason {
-				t.Errorf("the held principal: %v, want %s", got[wayHeld], e.reason)
+			for _, in := range []way{wayHeld, wayHeldActing} {
+				want := e.reason
+				if in == wayHeldActing && e.name == "credential expired" {
+					want = "token_expired" // that of the peer, who is asked first
+				}
+				if !errors.As(got[in], &refused) || refused.ID != want {
+					t.Errorf("%s: %v, want %s", in, got[in], want)
+				}
 			}
-			for _, in := range []way{wayManageRead, wayManageWrite} {
+			for _, in := range []way{wayManageRead, wayManageWrite, wayActingWrite} {
 				if kind := identity.PublicText(got[in]); got[in] != nil && kind == "internal error" {
 					t.Errorf("%s: %v", in, got[in])
 				}
 			}
 			w.reopen() // what is dead stays dead; principals do not outlive their Authority
-			if err := last(w.id.Authenticate(w.ctx, c.bearer)); !errors.Is(err, identity.ErrUnauthenticated) {
-				t.Errorf("after a restart: %v", err)
+			for _, raw := range []string{c.bearer, c.narrow, c.acting, c.acted} {
+				if err := last(w.id.Authenticate(w.ctx, raw)); !errors.Is(err, identity.ErrUnauthenticated) {
+					t.Errorf("after a restart: %v", err)
+				}
 			}
 			if e.revive == nil {
 				return
 			}
 			e.revive(c)
-			if err := last(w.id.Authenticate(w.ctx, c.bearer)); !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, identity.ErrRevoked) {
-				t.Errorf("an old token after it was undone: %v", err)
+			for _, raw := range []string{c.bearer, c.narrow, c.acting, c.acted} {
+				if err := last(w.id.Authenticate(w.ctx, raw)); !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, identity.ErrRevoked) {
+					t.Errorf("an old token after it was undone: %v", err)
+				}
 			}
 			c.prove()
 			for in, err := range c.ways() {
@@ -214,7 +254,9 @@ func TestRevivalInPlace(t *testing.T) {
 			e.end(c)
 			e.revive(c)
 			got := c.ways()
-			for _, in := range []way{wayAuthenticate, wayHeld, wayManageRead, wayManageWrite} {
+			for _, in := range []way{
+				wayAuthenticate, wayHeld, wayManageRead, wayManageWrite, wayNarrowed, wayIssue, wayActing, wayHeldActing, wayActed, wayDelegate, wayActingWrite,
+			} {
 				if got[in] == nil {
 					t.Errorf("%s was revived", in)
 				}

@@ -132,6 +132,9 @@ func (c *change) createOrg(spec OrgSpec) (OrgResult, error) {
 	if spec.Owner == nil {
 		return out, nil
 	}
+	if spec.Owner.Boundary != "" {
+		return OrgResult{}, invalid(nounAccount, "Boundary", "an owner has none")
+	}
 	owner, err := c.createUser(id, *spec.Owner)
 	if err != nil {
 		return OrgResult{}, err
@@ -291,7 +294,7 @@ func (s *Admin) editOrg(ctx context.Context, op string, id OrgID, edit func(*cha
 	if !id.valid() {
 		return out, false, wrap(op, &Error{Kind: ErrInvalid, Entity: nounOrg, ID: clip(string(id)), Field: "ID"})
 	}
-	err = s.write(ctx, op, s.a.SystemOrg(), func(c *change) error {
+	err = s.decide(ctx, op, s.a.SystemOrg(), subject{org: id, noun: nounOrg, id: string(id)}, func(c *change) error {
 		changed = false
 		before, err := c.tx.Orgs().Find(c.ctx, id, id)
 		if err != nil {
@@ -319,6 +322,9 @@ func (s *Admin) editOrg(ctx context.Context, op string, id OrgID, edit func(*cha
 		d.org = out
 		changed = true
 		return c.record(id, nounOrg, string(id), verbOf(op), before, out)
+	}, func(ctx context.Context, s *Admin) error {
+		_, _, err := s.editOrg(ctx, op, id, edit)
+		return err
 	})
 	return out, changed && err == nil, err
 }

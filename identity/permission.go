@@ -33,6 +33,7 @@ func managementPermissions() []policy.PermissionSpec {
 		{Name: "identity:accounts.activate", Description: "activate an account and extend its life"},
 		{Name: "identity:accounts.deactivate", Description: "deactivate an account and sign it out"},
 		{Name: "identity:accounts.delete", Description: "archive and delete accounts"},
+		{Name: "identity:boundaries.set", Description: "set, change and remove the boundaries of accounts"},
 		{Name: "identity:groups.create", Description: "create groups"},
 		{Name: "identity:groups.read", Description: "read groups and their members"},
 		{Name: "identity:groups.update", Description: "rename groups"},
@@ -44,7 +45,7 @@ func managementPermissions() []policy.PermissionSpec {
 		{Name: "identity:roles.update", Description: "change, archive and unarchive roles"},
 		{Name: "identity:roles.delete", Description: "delete roles"},
 		{Name: "identity:bindings.create", Description: "bind roles"},
-		{Name: "identity:bindings.read", Description: "read bindings"},
+		{Name: "identity:bindings.read", Description: "read bindings, who may do what, and why"},
 		{Name: "identity:bindings.delete", Description: "delete bindings"},
 		{Name: "identity:credentials.create", Description: "add credentials to accounts"},
 		{Name: "identity:credentials.read", Description: "read credentials"},
@@ -74,6 +75,8 @@ func required() map[string]string {
 		"DeactivateAccount": "identity:accounts.deactivate", "SignOutAccount": "identity:accounts.deactivate",
 		"ArchiveAccount": "identity:accounts.delete", "DeleteAccount": "identity:accounts.delete",
 
+		"SetBoundary": "identity:boundaries.set",
+
 		"CreateGroup": "identity:groups.create", "EnsureGroup": "identity:groups.create",
 		"Group": "identity:groups.read", "Groups": "identity:groups.read", "AllGroups": "identity:groups.read",
 		"Members": "identity:groups.read", "AllMembers": "identity:groups.read",
@@ -87,6 +90,7 @@ func required() map[string]string {
 
 		"CreateBinding": "identity:bindings.create", "EnsureBinding": "identity:bindings.create", "GrantOwner": "identity:bindings.create",
 		"Binding": "identity:bindings.read", "Bindings": "identity:bindings.read", "AllBindings": "identity:bindings.read",
+		"WhoCan": "identity:bindings.read", "PermissionsOn": "identity:bindings.read", "Explain": "identity:bindings.read",
 		"DeleteBinding": "identity:bindings.delete",
 
 		"AddPublicKey": "identity:credentials.create",

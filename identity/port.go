@@ -114,6 +114,7 @@ const (
 	FieldAnonymous // of a role: "0" or "1"
 	FieldDeleted   // of a group or a role: "0" or "1"
 	FieldID        // across orgs, together with Everywhere
+	FieldBoundary  // of an account
 )
 
 // InstanceRow is the one row about the database itself.
@@ -127,7 +128,7 @@ type InstanceRow interface {
 // order and with only the fields filled that the compiler reads. The sequence
 // ends after the first error.
 type World interface {
-	// Accounts fills ID, Org, Kind, State, ValidUntil and MinRevision.
+	// Accounts fills ID, Org, Kind, State, ValidUntil, MinRevision and Boundary.
 	Accounts(ctx context.Context, org OrgID) iter.Seq2[Account, error]
 	// Groups fills ID, Org, System and Deleted.
 	Groups(ctx context.Context, org OrgID) iter.Seq2[Group, error]
@@ -135,7 +136,8 @@ type World interface {
 	Members(ctx context.Context, org OrgID) iter.Seq2[Member, error]
 	// Roles fills ID, Org, Name, Permissions, Exclusions, Includes, State and Deleted.
 	Roles(ctx context.Context, org OrgID) iter.Seq2[Role, error]
-	// Bindings fills ID, Org, Subject, Role, Scope, Effect, Start, End and Reach.
+	// Bindings fills ID, Org, Subject, Role, Scope, Effect, Start, End, Reach and
+	// Condition.
 	Bindings(ctx context.Context, org OrgID) iter.Seq2[Binding, error]
 	// Credentials fills ID, Org, Account, Type, State, ValidUntil, EndsAt and MinRevision.
 	Credentials(ctx context.Context, org OrgID) iter.Seq2[Credential, error]

@@ -3,6 +3,7 @@ package identity
 import (
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/claviger-go/claviger/policy"
@@ -27,14 +28,29 @@ type principal struct {
 	tokenID    string
 	method     string
 	authTime   int64
-	issued     uint64 // the revision that the proof was made at
-	expires    int64  // Unix microseconds, 0 = with the account
+	issued     uint64         // the revision that the proof was made at
+	expires    int64          // Unix microseconds, 0 = with the account
+	limits     *policy.Limits // of the token; nil takes nothing away
+	asked      *TokenRequest  // what limits was made of, nil with it
+	chain      []*principal   // who acts for the account, the current actor first; nil for nearly all
+	retrying   bool           // makes a call again that could not be stored: bars do not hold it up
+
+	glance
 
 	// Where the rows are in views of this line.
 	line           uint64
 	handle         policy.Handle
 	accountSlot    uint32
 	credentialSlot uint32
+}
+
+// glance is what a look at a principal found in one view: while that one is
+// published, it need not be looked at again before the instant until.
+type glance struct {
+	number uint64    // of the view, 0 for none
+	inst   *instance // the instance it was looked at in
+	until  int64     // Unix microseconds
+	found  policy.Subject
 }
 
 // fact is what the Principal holds; that of the zero Principal is empty.
@@ -74,6 +90,24 @@ func (p Principal) Revision() uint64 { return p.fact().issued }
 // Expires is when the proof ends; the zero time means with the account.
 func (p Principal) Expires() time.Time { return timeOf(p.fact().expires) }
 
+// Limits are what the access token was cut down to; the zero value if it was not.
+func (p Principal) Limits() TokenRequest {
+	if asked := p.fact().asked; asked != nil {
+		return TokenRequest{Permissions: slices.Clone(asked.Permissions), Path: asked.Path}
+	}
+	return TokenRequest{}
+}
+
+// Actors are the accounts that act for the account, the current one first; none
+// if it acts for itself. See [Authority.Delegate].
+func (p Principal) Actors() []AccountID {
+	var ids []AccountID
+	for _, actor := range p.fact().chain {
+		ids = append(ids, actor.account)
+	}
+	return ids
+}
+
 // IsZero reports whether this is nobody.
 func (p Principal) IsZero() bool { return p.p == nil }
 
@@ -101,19 +135,20 @@ func (p Principal) MarshalText() ([]byte, error) {
 
 // locate finds the rows of a principal in a view.
 func (p *principal) locate(v *view) bool {
-	slot, ok := v.accounts.Lookup(string(p.account))
-	if !ok {
+	slot, life := v.accountLife(p.account)
+	if life == nil {
 		return false
 	}
 	p.accountSlot, p.credentialSlot = slot, 0
 	if p.credential != "" {
+		var ok bool
 		if p.credentialSlot, ok = v.credentials.Lookup(string(p.credential)); !ok {
 			return false
 		}
 	}
 	p.handle, _ = v.rules.Account(string(p.account))
 	p.line = v.line
-	return true
+	return p.locateChain(v)
 }
 
 // live answers rule 1 for every way in and every decision: is all that this
@@ -127,7 +162,7 @@ func (v *view) live(inst *instance, p *principal, now int64) policy.Reason {
 		return policy.ReasonOrgDeleted
 	case v.org.State != OrgActive:
 		return policy.ReasonOrgSuspended
-	case account.state != AccountActive:
+	case account.state() != AccountActive:
 		return policy.ReasonAccountInactive
 	case ended(account.until, now):
 		return policy.ReasonAccountExpired
@@ -150,14 +185,33 @@ func (v *view) live(inst *instance, p *principal, now int64) policy.Reason {
 	if ended(p.expires, now) {
 		return policy.ReasonTokenExpired
 	}
-	return policy.ReasonUnspecified
+	if barred := p.a.barred(p); barred != policy.ReasonUnspecified || p.chain == nil {
+		return barred
+	}
+	return v.liveChain(inst, p, now)
+}
+
+// stillLive is live for a principal that was found alive in this very view.
+// It reports false if that has to be looked at.
+func (v *view) stillLive(inst *instance, p *principal, now int64) bool {
+	return p.number == v.number && p.number != 0 && p.inst == inst && now < p.until && p.a.bars.count.Load() == 0
+}
+
+// see notes that a principal is alive in a published view. One that others act
+// for is looked at every time.
+func (p *principal) see(v *view, inst *instance) {
+	if p.chain != nil {
+		return
+	}
+	until, _ := v.expiry(p)
+	p.glance = glance{number: v.number, inst: inst, until: until, found: v.rules.Find(p.handle)}
 }
 
 // ended reports whether an instant is reached; 0 is never.
 func ended(end, now int64) bool { return end != 0 && now >= end }
 
-// ends is the second in which the account or the credential of a principal
-// ends, whichever is first.
+// ends is the second in which the account or the credential of a principal, or
+// of one that acts for it, ends, whichever is first.
 func (v *view) ends(p *principal) int64 {
 	first := int64(math.MaxInt64)
 	q := p.moved(v)
@@ -168,6 +222,9 @@ func (v *view) ends(p *principal) int64 {
 	if q.credential != "" {
 		c := v.credentials.At(q.credentialSlot)
 		ends = append(ends, c.until, c.ends)
+	}
+	for _, actor := range q.chain {
+		first = min(first, v.ends(actor))
 	}
 	for _, end := range ends {
 		if end != 0 {

@@ -24,6 +24,8 @@ func (a *Authority) poll() {
 		select {
 		case <-a.stop:
 			return
+		case <-a.watches.timer.C:
+			a.expireWatches(a.clock.Now())
 		case <-tick.C:
 			err := a.look(context.Background())
 			if was := a.trouble.Swap(err != nil); err != nil && !was {
@@ -31,12 +33,27 @@ func (a *Authority) poll() {
 			} else if err == nil && was {
 				a.log.Info("the database can be read again")
 			}
+			a.retryInBackground()
 		}
 	}
 }
 
-// look polls once.
+// look polls once, and ends the watches of what cannot be vouched for any more.
 func (a *Authority) look(ctx context.Context) error {
+	err := a.lookOnce(ctx)
+	now := a.clock.Now()
+	switch {
+	case a.lost.Load():
+		a.endWatches(a.attached())
+	case err != nil && !a.upToDate(now):
+		a.endWatches(&Error{Kind: ErrStale, Err: err})
+	default:
+		a.expireWatches(now)
+	}
+	return err
+}
+
+func (a *Authority) lookOnce(ctx context.Context) error {
 	at := a.clock.Now()
 	changed, err := a.store.Changed(ctx)
 	if a.lost.Store(err != nil); err != nil {
@@ -66,6 +83,7 @@ func (a *Authority) refresh(ctx context.Context, done func() bool) error {
 	if done() {
 		return nil
 	}
+	number := a.begun.Add(1)
 	at, doubt, behind := a.clock.Now(), a.doubt.seen(), a.behind.seen()
 	return a.store.Read(ctx, func(tx Txn) error {
 		a.publishing.Lock()
@@ -79,6 +97,7 @@ func (a *Authority) refresh(ctx context.Context, done func() bool) error {
 		a.behind.settle(behind)
 		a.contact.Store(at)
 		a.gaveUp.Store(0)
+		a.completed.Store(number)
 		return nil
 	})
 }
@@ -106,4 +125,24 @@ func (a *Authority) fresh(ctx context.Context, now int64) bool {
 
 func (a *Authority) upToDate(now int64) bool {
 	return !a.doubt.on() && (!a.store.Shared() || now-a.contact.Load() <= a.cfg.MaxStaleness.Microseconds())
+}
+
+// reached reports whether this process answers from a revision or a later one.
+// Only a process that shares its database can catch up with one: it refreshes
+// once, together with whoever asks meanwhile.
+func (a *Authority) reached(ctx context.Context, revision uint64) bool {
+	if a.revision.Load() >= revision {
+		return true
+	}
+	if !a.store.Shared() {
+		return false // nobody else writes: it cannot have been seen here
+	}
+	begun := a.begun.Load()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshWait)
+	defer cancel()
+	err := a.refresh(ctx, func() bool { return a.revision.Load() >= revision || a.completed.Load() > begun })
+	if err != nil {
+		a.log.Warn("a newer revision was asked for, and the database could not be read", "revision", revision, "err", err)
+	}
+	return a.revision.Load() >= revision
 }

@@ -237,7 +237,7 @@ func (o *OrgAdmin) AllRoles(ctx context.Context, f RoleFilter) iter.Seq2[Role, e
 
 // UpdateRole changes a stored role, and with it what everybody bound to it may
 // do. It fails with ErrEscalation when the role would then give, somewhere it
-// is bound, what the actor does not hold there.
+// is bound or a boundary, what the actor does not hold there.
 func (o *OrgAdmin) UpdateRole(ctx context.Context, id RoleID, patch RolePatch) (Role, error) {
 	return only(o.editRole(ctx, "UpdateRole", id, func(c *change, r *Role) (err error) {
 		setIf(&r.DisplayName, patch.DisplayName)
@@ -267,7 +267,7 @@ func setList(field *[]string, v *[]string) {
 }
 
 // ArchiveRole takes a role out of use. It fails with ErrInUse while the role is
-// bound or included.
+// bound, included or a boundary.
 func (o *OrgAdmin) ArchiveRole(ctx context.Context, id RoleID) (changed bool, err error) {
 	return whether(o.editRole(ctx, "ArchiveRole", id, func(c *change, r *Role) error {
 		r.State = RoleArchived
@@ -331,7 +331,7 @@ func (c *change) liveRole(org OrgID, id RoleID) (Role, error) {
 }
 
 // DeleteRole ends a stored role; its name stays taken. It fails with ErrInUse while the role is
-// bound or included.
+// bound, included or a boundary.
 func (o *OrgAdmin) DeleteRole(ctx context.Context, id RoleID) error {
 	if !id.valid() {
 		return wrap("DeleteRole", &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(string(id)), Field: "ID"})
@@ -375,6 +375,12 @@ func (c *change) unusedRole(r Role) error {
 	}
 	if n > 0 {
 		return inUse(nounRole, string(r.ID), n, "roles that include it")
+	}
+	for range v.rules.BoundedBy(string(r.ID)) {
+		n++
+	}
+	if n > 0 {
+		return inUse(nounRole, string(r.ID), n, "accounts whose boundary it is")
 	}
 	return nil
 }

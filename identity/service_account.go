@@ -23,6 +23,9 @@ type ServiceAccountSpec struct {
 	// the most is Config.MaxValidity or the org's own maximum.
 	Validity time.Duration
 	Inactive bool // made inactive
+	// Boundary is the name or the id of the role that its rights are cut down to; ""
+	// is none, or the caller's with CopyCallerRights.
+	Boundary string
 
 	// UnprovenPublicKey is a PEM public key (SPKI, or "RSA PUBLIC KEY") that is
 	// registered on the word of whoever calls: nobody showed possession of the
@@ -36,9 +39,12 @@ type ServiceAccountSpec struct {
 	Permissions []string // direct permissions at Root, as a role of its own
 
 	// CopyCallerRights gives the account what the caller has: its bindings and
-	// those of its groups, denies, dates and reach, as they are now. What changes
-	// for the caller later does not reach the account. System has no rights to
-	// copy, and an account takes only those of its own org.
+	// those of its groups, denies, dates, conditions and reach, and its boundary, as
+	// they are now. What changes for the caller later does not reach the account.
+	// System has no rights to copy, an account takes only those of its own org, and
+	// a token that has limits or actors copies none. A condition that reads
+	// something of the caller means something else for the account: to copy it takes
+	// what giving away the role takes.
 	CopyCallerRights bool
 }
 
@@ -88,7 +94,7 @@ func (o *OrgAdmin) makeServiceAccount(ctx context.Context, op string, spec Servi
 
 func (c *change) foundServiceAccount(a Account, spec ServiceAccountSpec) (ServiceAccountResult, error) {
 	out := ServiceAccountResult{Account: a}
-	same := a.State == AccountActive && a.External == spec.External
+	same := a.State == AccountActive && a.External == spec.External && (spec.CopyCallerRights || c.boundedBy(a, spec.Boundary))
 	if spec.UnprovenPublicKey != nil {
 		key, err := parsePublicKey(spec.UnprovenPublicKey)
 		if err != nil {
@@ -147,6 +153,14 @@ func (c *change) createServiceAccount(org OrgID, spec ServiceAccountSpec) (Servi
 	if spec.Inactive {
 		out.Account.State = AccountInactive
 	}
+	if out.Boundary, err = c.boundary(org, spec.Boundary); err != nil {
+		return out, err
+	}
+	if spec.CopyCallerRights {
+		if out.Boundary, err = c.boundaryOfCopy(org, out.Boundary); err != nil {
+			return out, err
+		}
+	}
 	if err := c.insertAccount(out.Account); err != nil {
 		return out, err
 	}
@@ -193,13 +207,22 @@ func (c *change) checkUntil(org OrgID, entity string, until time.Time) error {
 	return nil
 }
 
+// mayCopy refuses to copy the rights of who has none in an org, or only part of
+// those of its account.
+func (c *change) mayCopy(org OrgID) error {
+	if c.who.system || c.who.principal.org != org {
+		return invalid(nounAccount, "CopyCallerRights", "there is no caller of this org to copy from")
+	}
+	if c.who.principal.limited() {
+		return &Error{Kind: ErrDenied, Entity: nounAccount, Field: "CopyCallerRights", Err: errText("a token with limits or actors copies no rights")}
+	}
+	return nil
+}
+
 // copyCaller binds to an account what is bound to the caller. The whole of it
 // is what the caller has, so it is judged as a whole: each allow comes with the
 // denies that narrow it.
 func (c *change) copyCaller(a Account) error {
-	if c.who.system || c.who.principal.org != a.Org {
-		return invalid(nounAccount, "CopyCallerRights", "there is no caller of this org to copy from")
-	}
 	v, err := c.view(a.Org)
 	if err != nil {
 		return err
@@ -213,9 +236,14 @@ func (c *change) copyCaller(a Account) error {
 				return err
 			}
 		}
+		if b.Condition != "" && c.a.model.Conditions.ReadsPrincipal(b.Condition) {
+			if err := c.holds(a.Org, b); err != nil {
+				return err
+			}
+		}
 		if _, err := c.insertBinding(Binding{
 			Org: a.Org, Subject: SubjectID(a.ID), Role: RoleRef(b.Role), Scope: b.Scope, Effect: b.Effect,
-			Start: timeOf(b.Start), End: timeOf(b.End), Reach: Reach(b.Reach), Reason: "copied from " + string(c.who.principal.account), Meta: c.created(),
+			Start: timeOf(b.Start), End: timeOf(b.End), Reach: Reach(b.Reach), Condition: b.Condition, Reason: "copied from " + string(c.who.principal.account), Meta: c.created(),
 		}); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ type UserSpec struct {
 	Labels      map[string]string
 	External    ExternalID
 	Inactive    bool     // made inactive
+	Boundary    string   // name or id of the role that its rights are cut down to; "" is none
 	Roles       []string // names or ids of roles, bound at Root
 	Groups      []GroupID
 }
@@ -48,7 +49,7 @@ func (o *OrgAdmin) makeUser(ctx context.Context, op string, spec UserSpec) (out 
 			return err
 		}
 		if exists && op == "EnsureUser" {
-			c.differs(nounAccount, string(found.ID), found.State == AccountActive && found.External == spec.External)
+			c.differs(nounAccount, string(found.ID), found.State == AccountActive && found.External == spec.External && c.boundedBy(found, spec.Boundary))
 			out = UserResult{Account: found}
 			return nil
 		}
@@ -70,6 +71,9 @@ func (c *change) createUser(org OrgID, spec UserSpec) (Account, error) {
 	}
 	if spec.Inactive {
 		a.State = AccountInactive
+	}
+	if a.Boundary, err = c.boundary(org, spec.Boundary); err != nil {
+		return Account{}, err
 	}
 	if err := c.setEmail(&a, spec.Email); err != nil {
 		return Account{}, err

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/claviger-go/claviger/identity/internal/paged"
@@ -19,16 +20,43 @@ type view struct {
 	head        chainHead
 	revision    uint64 // the last change that touched this org
 	rules       *policy.Snapshot
-	accounts    paged.Table[accountLife]
+	accounts    paged.Array[accountLife] // by the slots of rules
 	credentials paged.Table[credentialLife]
 }
 
-// accountLife is what liveness reads of an account.
+// accountLife is what liveness reads of an account, in as little room as there
+// is: an org may have a hundred thousand.
 type accountLife struct {
-	kind        AccountKind
-	state       AccountState
 	until       int64 // Unix microseconds, 0 = never
 	minRevision uint64
+	kindCode    uint8 // position in accountKinds
+	stateCode   uint8 // position in accountStates
+}
+
+var (
+	accountKinds  = [...]AccountKind{"", User, ServiceAccount}
+	accountStates = [...]AccountState{"", AccountInvited, AccountActive, AccountInactive, AccountArchived, AccountDeleted}
+)
+
+// lifeOf packs a row. A kind or a state that this release does not know is none,
+// and refuses.
+func lifeOf(a Account) accountLife {
+	return accountLife{
+		until: micros(a.ValidUntil), minRevision: a.MinRevision,
+		kindCode: uint8(max(0, slices.Index(accountKinds[:], a.Kind))), stateCode: uint8(max(0, slices.Index(accountStates[:], a.State))),
+	}
+}
+
+func (l *accountLife) kind() AccountKind   { return accountKinds[l.kindCode] }
+func (l *accountLife) state() AccountState { return accountStates[l.stateCode] }
+
+// accountLife finds what is kept of an account, also of a deleted one.
+func (v *view) accountLife(id AccountID) (slot uint32, life *accountLife) {
+	slot, ok := v.rules.Slot(string(id))
+	if !ok {
+		return 0, nil
+	}
+	return slot, v.accounts.At(slot)
 }
 
 // credentialLife is what liveness reads of a credential.
@@ -45,7 +73,7 @@ type draft struct {
 	view
 	from             uint64 // the revision of the view it started from
 	draftRules       *policy.Draft
-	draftAccounts    *paged.Editor[accountLife]
+	draftAccounts    *paged.ArrayEditor[accountLife]
 	draftCredentials *paged.Editor[credentialLife]
 }
 
@@ -63,7 +91,7 @@ func (d *draft) freeze() *view {
 		d.rules, d.draftRules = d.draftRules.Snapshot(), nil
 	}
 	if d.draftAccounts != nil {
-		d.accounts, d.draftAccounts = d.draftAccounts.Table(), nil
+		d.accounts, d.draftAccounts = d.draftAccounts.Array(), nil
 	}
 	if d.draftCredentials != nil {
 		d.credentials, d.draftCredentials = d.draftCredentials.Table(), nil
@@ -79,7 +107,7 @@ func (d *draft) editRules() *policy.Draft {
 	return d.draftRules
 }
 
-func (d *draft) editAccounts() *paged.Editor[accountLife] {
+func (d *draft) editAccounts() *paged.ArrayEditor[accountLife] {
 	if d.draftAccounts == nil {
 		d.draftAccounts = d.accounts.Edit()
 	}
@@ -94,16 +122,16 @@ func (d *draft) editCredentials() *paged.Editor[credentialLife] {
 }
 
 func (d *draft) putAccount(a Account) {
-	d.editAccounts().Put(string(a.ID), accountLife{kind: a.Kind, state: a.State, until: micros(a.ValidUntil), minRevision: a.MinRevision})
+	d.editAccounts().Put(d.editRules().Slot(string(a.ID)), lifeOf(a))
 	if a.State == AccountDeleted {
 		d.editRules().RemoveAccount(string(a.ID))
 		return
 	}
-	d.editRules().PutAccount(policy.Account{ID: string(a.ID), Kind: a.Kind.policyKind()})
+	d.editRules().PutAccount(policy.Account{ID: string(a.ID), Kind: a.Kind.policyKind(), Boundary: string(a.Boundary)})
 }
 
 func (d *draft) removeAccount(id AccountID) {
-	d.editAccounts().Delete(string(id))
+	d.editAccounts().Delete(d.editRules().Slot(string(id)))
 	d.editRules().RemoveAccount(string(id))
 }
 

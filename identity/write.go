@@ -18,7 +18,8 @@ type Tx struct {
 
 // Write runs fn with a transaction of its own: what its calls do is committed
 // and published together, as one revision, when fn returns nil, and leaves no
-// trace otherwise. It is bounded by Config.MaxWrite, which is the deadline of
+// trace otherwise, in this process either: not even what it took from somebody
+// counts when it could not be stored. It is bounded by Config.MaxWrite, which is the deadline of
 // the context that fn gets; a call made after it fails with ErrBusy.
 //
 // Inside fn, calls go through tx. A management call on the Authority with fn's

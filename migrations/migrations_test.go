@@ -163,3 +163,51 @@ func TestFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestDownNeverWidens: what only a condition or a boundary narrowed is not left
+// without them.
+func TestDownNeverWidens(t *testing.T) {
+	db := open(t)
+	if err := Up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	exec := func(text string, args ...any) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), text, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`INSERT INTO identity_org VALUES ('or_1', 'acme', '', 'active', '{}', 0, 0, '', 0, '', 1)`)
+	for id, row := range map[string][2]string{
+		"us_free": {"", "active"}, "us_bound": {"ro_1", "active"}, "us_invited": {"ro_1", "invited"}, "us_archived": {"ro_1", "archived"},
+	} {
+		exec(`INSERT INTO identity_account (org_id, id, kind, state, valid_until, min_revision, name, display_name, description, labels, external_issuer, external_subject,
+			created_at, created_by, updated_at, updated_by, revision, boundary) VALUES ('or_1', $1, 'user', $3, 0, 0, $1, '', '', '{}', '', '', 0, '', 0, '', 1, $2)`, id, row[0], row[1])
+	}
+	for id, row := range map[string][2]string{
+		"bi_allow": {"allow", ""}, "bi_allow_if": {"allow", "c"}, "bi_deny": {"deny", ""}, "bi_deny_if": {"deny", "c"},
+	} {
+		exec(`INSERT INTO identity_binding (org_id, id, subject, role, scope, effect, starts_at, ends_at, reach, reason, immutable,
+			created_at, created_by, updated_at, updated_by, revision, condition) VALUES ('or_1', $1, 'us_free', 'ro_1', '/', $2, 0, 0, '', '', 0, 0, '', 0, '', 1, $3)`, id, row[0], row[1])
+	}
+	for at := Latest(); at > 3; at-- {
+		if err := Down(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(text string) string {
+		t.Helper()
+		var found string
+		if err := db.QueryRowContext(t.Context(), text).Scan(&found); err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if got, want := list(`SELECT group_concat(id || '=' || state, ' ' ORDER BY id) FROM identity_account`),
+		"us_archived=archived us_bound=inactive us_free=active us_invited=inactive"; got != want {
+		t.Errorf("the accounts are %s, want %s", got, want)
+	}
+	if got, want := list(`SELECT group_concat(id, ' ' ORDER BY id) FROM identity_binding`), "bi_allow bi_deny bi_deny_if"; got != want {
+		t.Errorf("the bindings are %s, want %s", got, want)
+	}
+}

@@ -22,7 +22,7 @@ func bindingTable() table[identity.Binding, identity.BindingID, bindingRow] {
 			org:    "org_id",
 			key:    []string{"id"},
 			columns: []string{"org_id", "id", "subject", "role", "scope", "effect", "starts_at", "ends_at", "reach",
-				"reason", "immutable", "created_at", "created_by", "updated_at", "updated_by", "revision"},
+				"reason", "immutable", "created_at", "created_by", "updated_at", "updated_by", "revision", "condition"},
 			fields: map[identity.Field]string{
 				identity.FieldID:      "id",
 				identity.FieldSubject: "subject",

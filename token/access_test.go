@@ -51,7 +51,10 @@ func randomClaims(r *rand.Rand) Claims {
 		c.Permissions = list(0)
 	}
 	for range r.IntN(4) {
-		c.Actor = &Actor{randomText(r), c.Actor}
+		c.Actor = &Actor{Subject: randomText(r), Credential: maybe(), Revision: r.Uint64() >> r.IntN(64), Path: maybe(), Actor: c.Actor}
+		if r.IntN(2) == 0 {
+			c.Actor.Permissions = list(0)
+		}
 	}
 	return c
 }
@@ -70,8 +73,12 @@ type wire struct {
 }
 
 type wireAct struct {
-	Subject string   `json:"sub"`
-	Actor   *wireAct `json:"act,omitempty"`
+	Subject     string    `json:"sub"`
+	Credential  string    `json:"cid,omitempty"`
+	Revision    uint64    `json:"rev,omitempty"`
+	Permissions *[]string `json:"perm,omitempty"`
+	Path        string    `json:"path,omitempty"`
+	Actor       *wireAct  `json:"act,omitempty"`
 }
 
 func toWire(c Claims) wire {
@@ -94,7 +101,10 @@ func toWire(c Claims) wire {
 	}
 	last := &w.Actor
 	for a := c.Actor; a != nil; a = a.Actor {
-		*last = &wireAct{Subject: a.Subject}
+		*last = &wireAct{Subject: a.Subject, Credential: a.Credential, Revision: a.Revision, Path: a.Path}
+		if a.Permissions != nil {
+			(*last).Permissions = &a.Permissions
+		}
 		last = &(*last).Actor
 	}
 	return w
@@ -275,7 +285,7 @@ func TestSec07_RequiredClaims(t *testing.T) {
 	for _, w := range []string{"null", `"a"`, `[1]`, `[""]`, `["a",["b"]]`, "{}"} {
 		a.want(t, a.forge(object(with(accessClaims0(), "perm", w))), testNow, ErrClaim)
 	}
-	for _, w := range []string{`{"sub":""}`, `{"sub":null}`, `{"act":{"sub":"a"}}`, `{"sub":"a","act":null}`, strings.Repeat(`{"sub":"a","act":`, 8) + `{"sub":"a"}` + strings.Repeat("}", 8)} {
+	for _, w := range []string{`{"sub":""}`, `{"sub":null}`, `{"act":{"sub":"a"}}`, `{"sub":"a","act":null}`, `{"sub":"a","cid":""}`, `{"sub":"a","rev":"1"}`, `{"sub":"a","perm":[""]}`, `{"sub":"a","path":1}`, strings.Repeat(`{"sub":"a","act":`, 8) + `{"sub":"a"}` + strings.Repeat("}", 8)} {
 		a.want(t, a.forge(object(with(accessClaims0(), "act", w))), testNow, ErrClaim)
 	}
 	for _, claim := range []string{"Aud", "AUD", "ISS", "Exp"} { // claim names have case
@@ -481,11 +491,12 @@ func TestSec29_EveryChangeFails(t *testing.T) {
 // The text of a token is fixed: others cache it, compare it, and look for claims in it.
 func TestPayload(t *testing.T) {
 	c := tenClaims()
-	c.NotBefore, c.Permissions, c.Path, c.Actor = c.IssuedAt, []string{"wallets:read", "a\"b"}, "projects/p1", &Actor{"us_1", &Actor{"us_2", nil}}
+	c.NotBefore, c.Permissions, c.Path, c.Actor = c.IssuedAt, []string{"wallets:read", "a\"b"}, "projects/p1",
+		&Actor{Subject: "us_1", Credential: "cr_1", Revision: 7, Permissions: []string{}, Path: "a/b", Actor: &Actor{Subject: "us_2"}}
 	const want = `{"iss":"https://app.example","sub":"sa_01hzy8m3v5q7w9x2c4d6e8f0ga","aud":"https://app.example","exp":1800000600,` +
 		`"iat":1800000000,"nbf":1800000000,"jti":"01hzy8m3v5q7w9x2c4d6e8f0gb","client_id":"sa_01hzy8m3v5q7w9x2c4d6e8f0ga",` +
 		`"org":"or_01hzy8m3v5q7w9x2c4d6e8f0gc","cid":"cr_01hzy8m3v5q7w9x2c4d6e8f0gd","inc":"5f0c3f6bfb0a4c9e","rev":123456,` +
-		`"perm":["wallets:read","a\"b"],"path":"projects/p1","act":{"sub":"us_1","act":{"sub":"us_2"}}}`
+		`"perm":["wallets:read","a\"b"],"path":"projects/p1","act":{"sub":"us_1","cid":"cr_1","rev":7,"perm":[],"path":"a/b","act":{"sub":"us_2"}}}`
 	key := mustKey(t, AlgEdDSA, 1)
 	raw, err := key.Sign(t.Context(), c)
 	if err != nil {
@@ -511,8 +522,12 @@ func TestSignRefusesWhatVerifyWould(t *testing.T) {
 		"exp ": func(c *Claims) { c.Expiry = maxDate + 1 }, "nbf": func(c *Claims) { c.NotBefore = -1 }, "nbf ": func(c *Claims) { c.NotBefore = c.Expiry },
 		"sub ": func(c *Claims) { c.Subject = "a\xff" }, "sub  ": func(c *Claims) { c.Subject = "a\nb" }, "org": func(c *Claims) { c.Org = "\x00" },
 		"path": func(c *Claims) { c.Path = "\xed\xa0\x80" }, "perm": func(c *Claims) { c.Permissions = []string{"a", ""} },
-		"act": func(c *Claims) { c.Actor = cyclic }, "act ": func(c *Claims) { c.Actor = &Actor{} }, "cid": func(c *Claims) { c.Credential = "\x7f" },
-		"inc": func(c *Claims) { c.Incarnation = "\xff" },
+		"act": func(c *Claims) { c.Actor = cyclic }, "act ": func(c *Claims) { c.Actor = &Actor{} },
+		"act  ":   func(c *Claims) { c.Actor = &Actor{Subject: "a", Credential: "\xff"} },
+		"act   ":  func(c *Claims) { c.Actor = &Actor{Subject: "a", Permissions: []string{""}} },
+		"act    ": func(c *Claims) { c.Actor = &Actor{Subject: "a", Path: "\x00"} },
+		"cid":     func(c *Claims) { c.Credential = "\x7f" },
+		"inc":     func(c *Claims) { c.Incarnation = "\xff" },
 	} {
 		c := tenClaims()
 		change(&c)

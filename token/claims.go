@@ -33,10 +33,15 @@ type Claims struct {
 	Actor       *Actor   // act: who acts for the subject (RFC 8693 section 4.1); nil is absent
 }
 
-// Actor is who acts for the subject of a token, or for the actor around it.
+// Actor is who acts for the subject of a token (RFC 8693 section 4.1). The outermost acts now; those inside acted before it, or it
+// acts through them. Beside who it is, it says what its own proof said.
 type Actor struct {
-	Subject string // sub, required
-	Actor   *Actor // act: who acts for this actor; at most 8 in a row
+	Subject     string   // sub, required
+	Credential  string   // cid: the credential that it proved itself with; "" is absent
+	Revision    uint64   // rev: the revision that its proof was made at; 0 is absent
+	Permissions []string // perm: what its proof was cut down to; nil is absent and does not cut, an empty list leaves nothing
+	Path        string   // path: what its proof was cut down to; "" is absent
+	Actor       *Actor   // act: the next one; at most 8 in a row
 }
 
 // check says which claim keeps c from being signed; it is what Verify would refuse in any token.
@@ -69,7 +74,7 @@ func (c *Claims) check() error {
 	}
 	actors := 0
 	for a := c.Actor; a != nil; a = a.Actor {
-		if actors++; actors > maxActors || !validText(a.Subject) {
+		if actors++; actors > maxActors || !a.valid() {
 			return fail(ErrClaim, "act")
 		}
 	}
@@ -84,6 +89,15 @@ func (c *Claims) check() error {
 		return fail(ErrClaim, "nbf")
 	}
 	return nil
+}
+
+func (a *Actor) valid() bool {
+	for _, p := range a.Permissions {
+		if !validText(p) {
+			return false
+		}
+	}
+	return validText(a.Subject) && (a.Credential == "" || validText(a.Credential)) && (a.Path == "" || validText(a.Path))
 }
 
 func validText(s string) bool { return printable(s) && utf8.ValidString(s) }
@@ -129,6 +143,16 @@ func (c *Claims) append(b []byte) []byte {
 		actors++
 		b = append(b, `,"act":{"sub":`...)
 		b = appendString(b, a.Subject)
+		b = appendMember(b, `,"cid":`, a.Credential)
+		if a.Revision != 0 {
+			b = append(b, `,"rev":`...)
+			b = strconv.AppendUint(b, a.Revision, 10)
+		}
+		if a.Permissions != nil {
+			b = append(b, `,"perm":`...)
+			b = appendStrings(b, a.Permissions)
+		}
+		b = appendMember(b, `,"path":`, a.Path)
 	}
 	for ; actors >= 0; actors-- {
 		b = append(b, '}')
@@ -234,6 +258,14 @@ func (r *reader) actor(depth int) (*Actor, error) {
 		switch name {
 		case "sub":
 			a.Subject, err = r.text("act")
+		case "cid":
+			a.Credential, err = r.text("act")
+		case "rev":
+			a.Revision, err = r.count("act")
+		case "perm":
+			a.Permissions, err = r.texts("act")
+		case "path":
+			a.Path, err = r.text("act")
 		case "act":
 			a.Actor, err = r.actor(depth + 1)
 		default:

@@ -1,6 +1,6 @@
 // Package token is proof: the keys, signed tokens, signed assertions, sealed keys and secrets by which a caller shows who it
 // is. It knows no accounts and no database, and is useful alone: a service that holds an issuer's public keys verifies
-// access tokens with [KeySet] and [Verifier] and nothing else.
+// access tokens with [KeySet] and [Verifier] and nothing else, and one that knows where they are published with [RemoteKeys].
 //
 // Three things are signed here, and none can be taken for another. An access token (RFC 9068, typ "at+jwt") is issued by a
 // [SigningKey] and read by a [Verifier]. A client assertion (RFC 7523) is made by a workload with its own key

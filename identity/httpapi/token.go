@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/claviger-go/claviger/identity"
@@ -34,12 +35,16 @@ func invalidRequest(why string) *refusal {
 
 // Token serves the token endpoint: a POST of a form with the grant type
 // urn:ietf:params:oauth:grant-type:jwt-bearer and an assertion gives an access
-// token (RFC 7523 section 2.1, RFC 6749 section 5.1).
+// token (RFC 7523 section 2.1, RFC 6749 section 5.1). A scope, names and patterns
+// of permissions with single spaces between them (RFC 6749 section 3.3), cuts the
+// token down to these; one that is malformed, or names a permission that is not in
+// the catalog, gets invalid_scope, once the assertion is accepted and without using
+// it up.
 //
 // The assertion is the only authentication: an Authorization header, or a
 // client secret or client assertion beside it, is refused. So are parameters in
-// the URL, repeated parameters, and a scope, since nothing is narrowed by it;
-// parameters that are not known are ignored (RFC 6749 section 3.2). Every
+// the URL and repeated parameters; parameters that are not known are ignored (RFC
+// 6749 section 3.2). Every
 // assertion that is not accepted gets the same invalid_grant, whatever the
 // cause; what cannot be answered at the moment gets 503 with Retry-After. The
 // body is limited to 64 KiB. Limiting the rate of requests is up to the host.
@@ -48,12 +53,12 @@ func Token(id *identity.Authority) http.Handler {
 		panic("httpapi: the Authority is nil")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		assertion, refused := readGrant(w, r)
+		asked, refused := readGrant(w, r)
 		if refused != nil {
 			answer(w, refused.status, refused)
 			return
 		}
-		t, err := id.ExchangeAssertion(r.Context(), assertion)
+		t, err := id.ExchangeAssertionFor(r.Context(), asked.assertion, identity.TokenRequest{Permissions: asked.permissions()})
 		if err != nil {
 			refused = refusalOf(err)
 			if refused.status >= http.StatusInternalServerError {
@@ -64,6 +69,7 @@ func Token(id *identity.Authority) http.Handler {
 		}
 		answer(w, http.StatusOK, grant{
 			AccessToken: t.Token.Reveal(), TokenType: "Bearer", ExpiresIn: int64(t.ExpiresAt.Sub(t.IssuedAt) / time.Second),
+			Scope: asked.scope,
 		})
 	})
 }
@@ -73,6 +79,22 @@ type grant struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
 	ExpiresIn   int64  `json:"expires_in"` // seconds
+	Scope       string `json:"scope,omitempty"`
+}
+
+// request is what a caller asks for.
+type request struct {
+	assertion string
+	scope     string // "" asks for everything
+}
+
+// permissions are the tokens of the scope (RFC 6749 section 3.3). Where two
+// spaces meet, one of them is empty, which is no permission.
+func (q request) permissions() []string {
+	if q.scope == "" {
+		return nil
+	}
+	return strings.Split(q.scope, " ")
 }
 
 // refusalOf is what the caller may know of a failed exchange.
@@ -80,44 +102,45 @@ func refusalOf(err error) *refusal {
 	switch {
 	case errors.Is(err, identity.ErrUnauthenticated):
 		return &refusal{http.StatusBadRequest, "invalid_grant", "the assertion is not accepted"}
+	case errors.Is(err, identity.ErrInvalid), errors.Is(err, identity.ErrLimit):
+		return &refusal{http.StatusBadRequest, "invalid_scope", "the scope is not a list of permissions"}
 	case httpauth.Status(err) == http.StatusServiceUnavailable:
 		return &refusal{http.StatusServiceUnavailable, "temporarily_unavailable", ""}
 	}
 	return &refusal{http.StatusInternalServerError, "server_error", ""}
 }
 
-// readGrant returns the assertion that a request presents.
-func readGrant(w http.ResponseWriter, r *http.Request) (string, *refusal) {
+// readGrant returns what a request asks for.
+func readGrant(w http.ResponseWriter, r *http.Request) (request, *refusal) {
+	var none request
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return "", &refusal{http.StatusMethodNotAllowed, "invalid_request", "only POST is served"}
+		return none, &refusal{http.StatusMethodNotAllowed, "invalid_request", "only POST is served"}
 	}
 	if r.URL.RawQuery != "" { // URLs end up in logs
-		return "", invalidRequest("parameters belong in the body")
+		return none, invalidRequest("parameters belong in the body")
 	}
 	if len(r.Header.Values("Authorization")) > 0 {
-		return "", invalidRequest("the assertion is the only authentication")
+		return none, invalidRequest("the assertion is the only authentication")
 	}
 	form, refused := readForm(w, r)
 	if refused != nil {
-		return "", refused
+		return none, refused
 	}
 	for _, name := range []string{"client_secret", "client_assertion", "client_assertion_type"} {
 		if form.Get(name) != "" {
-			return "", invalidRequest("the assertion is the only authentication")
+			return none, invalidRequest("the assertion is the only authentication")
 		}
 	}
 	switch assertion := form.Get("assertion"); {
 	case form.Get("grant_type") == "":
-		return "", invalidRequest("grant_type is required")
+		return none, invalidRequest("grant_type is required")
 	case form.Get("grant_type") != grantJWTBearer:
-		return "", &refusal{http.StatusBadRequest, "unsupported_grant_type", "only " + grantJWTBearer + " is served"}
+		return none, &refusal{http.StatusBadRequest, "unsupported_grant_type", "only " + grantJWTBearer + " is served"}
 	case assertion == "":
-		return "", invalidRequest("assertion is required")
-	case form.Get("scope") != "":
-		return "", &refusal{http.StatusBadRequest, "invalid_scope", "the scope of a token cannot be chosen"}
+		return none, invalidRequest("assertion is required")
 	default:
-		return assertion, nil
+		return request{assertion: assertion, scope: form.Get("scope")}, nil
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +78,38 @@ func TestGrant(t *testing.T) {
 	}
 }
 
+// TestScope: a scope cuts the token down, and is told back (RFC 6749 sections
+// 3.3 and 5.1).
+func TestScope(t *testing.T) {
+	id := identitytest.New(t)
+	w := newWorkload(t, id)
+	h := httpapi.Token(id.Authority)
+	for scope, want := range map[string][]string{
+		"":                                    nil,
+		"identity:orgs.read":                  {"identity:orgs.read"},
+		"identity:* identity:escalate host:*": {"identity:*", "identity:escalate", "host:*"},
+	} {
+		f := form(w.assertion(t, id))
+		f.Set("scope", scope)
+		r := httptest.NewRecorder()
+		h.ServeHTTP(r, post(f.Encode()))
+		var got struct {
+			AccessToken string  `json:"access_token"`
+			Scope       *string `json:"scope"`
+		}
+		if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil || r.Code != http.StatusOK {
+			t.Fatalf("%q: %d %s", scope, r.Code, r.Body)
+		}
+		if (got.Scope == nil) != (scope == "") || got.Scope != nil && *got.Scope != scope {
+			t.Errorf("%q came back as %s", scope, r.Body)
+		}
+		p, err := id.Authenticate(context.Background(), got.AccessToken)
+		if err != nil || !slices.Equal(p.Limits().Permissions, want) || (p.Limits().Permissions == nil) != (want == nil) {
+			t.Errorf("%q: the token is cut down to %v, %v", scope, p.Limits(), err)
+		}
+	}
+}
+
 // TestRequests holds every malformed request to its answer (RFC 6749 section
 // 5.2). None of them uses the assertion up.
 func TestRequests(t *testing.T) {
@@ -86,6 +120,7 @@ func TestRequests(t *testing.T) {
 	encoded := form(good).Encode()
 	const (
 		onlyOne  = "the assertion is the only authentication"
+		badScope = "the scope is not a list of permissions"
 		typeText = "the content type must be application/x-www-form-urlencoded"
 	)
 	with := func(more string) *http.Request { return post(encoded + more) }
@@ -115,7 +150,13 @@ func TestRequests(t *testing.T) {
 		{"empty assertion", post("grant_type=" + grantType + "&assertion="), refusal("invalid_request", "assertion is required")},
 		{"client credentials", post("grant_type=client_credentials"), refusal("unsupported_grant_type", "only "+grantType+" is served")},
 		{"case of the grant type", post("grant_type=" + strings.ToUpper(grantType) + "&assertion=" + good), refusal("unsupported_grant_type", "only "+grantType+" is served")},
-		{"scope", with("&scope=wallets:read"), refusal("invalid_scope", "the scope of a token cannot be chosen")},
+		{"unknown scope", with("&scope=wallets:read"), refusal("invalid_scope", badScope)},
+		{"malformed scope", with("&scope=identity:orgs.read+w*"), refusal("invalid_scope", badScope)},
+		{"two spaces in a scope", with("&scope=identity:orgs.read++identity:orgs.update"), refusal("invalid_scope", badScope)},
+		{"a space before a scope", with("&scope=+identity:orgs.read"), refusal("invalid_scope", badScope)},
+		{"a scope of spaces", with("&scope=+"), refusal("invalid_scope", badScope)},
+		{"a scope with tabs", with("&scope=identity:orgs.read%09identity:orgs.update"), refusal("invalid_scope", badScope)},
+		{"a long scope", with("&scope=" + strings.TrimSuffix(strings.Repeat("identity:orgs.read+", 65), "+")), refusal("invalid_scope", badScope)},
 		{"grant type twice", with("&grant_type=" + grantType), refusal("invalid_request", "a parameter is repeated")},
 		{"assertion twice", with("&assertion=" + good), refusal("invalid_request", "a parameter is repeated")},
 		{"escaped name twice", with("&%61ssertion=" + good), refusal("invalid_request", "a parameter is repeated")},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/claviger-go/claviger/identity"
+	"github.com/claviger-go/claviger/policy"
 )
 
 // Options are what a host may change about [NewMux] and [Authenticate].
@@ -15,6 +16,12 @@ type Options struct {
 	// Realm is the protection space that challenges name (RFC 9110 section
 	// 11.5), in printable ASCII; default "api".
 	Realm string
+	// Attrs says what conditions may read of a request, such as its address. It is
+	// called at most once for a request, when something first asks for its attributes,
+	// and what it returns must not change while the request is served. A nil Attrs, or
+	// a nil result, is a request without any: then no allow with a condition that
+	// reads one counts, and every deny with such a condition does.
+	Attrs func(*http.Request) *policy.Attrs
 	// Logger receives failures that a caller is not told about, and answers that
 	// passed no guard; default [slog.Default].
 	Logger *slog.Logger
@@ -57,6 +64,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTT
 type front struct {
 	id    *identity.Authority
 	realm string // quoted
+	attrs func(*http.Request) *policy.Attrs
 	log   *slog.Logger
 }
 
@@ -70,7 +78,7 @@ func newFront(id *identity.Authority, opts []Options) front {
 	f := front{id: id}
 	realm := ""
 	for _, o := range opts {
-		realm, f.log = o.Realm, o.Logger
+		realm, f.attrs, f.log = o.Realm, o.Attrs, o.Logger
 	}
 	if f.realm = quote(cmp.Or(realm, defaultRealm)); f.realm == "" {
 		panic("httpauth: the realm is not printable ASCII")
@@ -123,7 +131,7 @@ func (f front) ask(r *http.Request, p identity.Principal, question identity.Requ
 	t, err := target(r)
 	switch {
 	case err == nil:
-		question.Principal, question.Org, question.Path = p, t.Org, t.Path
+		question.Principal, question.Org, question.Path, question.Attrs = p, t.Org, t.Path, attrsOf(r)
 		return f.id.Check(r.Context(), question)
 	case errors.Is(err, identity.ErrNotFound):
 		return &identity.Error{Kind: identity.ErrNotFound}

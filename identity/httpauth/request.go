@@ -4,9 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"github.com/claviger-go/claviger/identity"
+	"github.com/claviger-go/claviger/policy"
 )
 
 // request is what Mux and Authenticate remember about one request, in its
@@ -14,6 +16,7 @@ import (
 type request struct {
 	front
 	principal identity.Principal
+	attrs     func() *policy.Attrs // what conditions may read of it
 	verdict   atomic.Uint32
 	outer     *request // of an Authenticate further out
 }
@@ -30,7 +33,19 @@ type requestKey struct{}
 // begin remembers who makes a request.
 func (f front) begin(r *http.Request, p identity.Principal) *http.Request {
 	q := &request{front: f, principal: p, outer: requestOf(r)}
-	return r.WithContext(context.WithValue(r.Context(), requestKey{}, q))
+	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, q))
+	if f.attrs != nil {
+		q.attrs = sync.OnceValue(func() *policy.Attrs { return f.attrs(r) })
+	}
+	return r
+}
+
+// attrsOf is what conditions may read of a request, nil if nobody says.
+func attrsOf(r *http.Request) *policy.Attrs {
+	if q := requestOf(r); q != nil && q.attrs != nil {
+		return q.attrs()
+	}
+	return nil
 }
 
 func requestOf(r *http.Request) *request {
@@ -64,7 +79,8 @@ func Principal(r *http.Request) (identity.Principal, bool) {
 }
 
 // Actor makes management calls in the name of who makes a request, each checked
-// against that principal's rights; if nobody has proved who they are, every
+// against that principal's rights, and with the attributes of the request
+// ([Options]); if nobody has proved who they are, every
 // call fails with [identity.ErrUnauthenticated]. It panics for a request that
 // came through neither [Mux] nor [Authenticate]: there is no Authority to call.
 func Actor(r *http.Request) *identity.Admin {
@@ -72,7 +88,7 @@ func Actor(r *http.Request) *identity.Admin {
 	if q == nil {
 		panic("httpauth: Actor: the request came through neither Mux nor Authenticate")
 	}
-	return q.id.As(q.principal)
+	return q.id.As(q.principal).With(attrsOf(r))
 }
 
 // Check asks whether who makes a request holds a permission on a target, for
@@ -102,7 +118,9 @@ func check(r *http.Request, permission string, target identity.Target) (identity
 		q.log.ErrorContext(r.Context(), "check: the catalog has no such permission", slog.String("permission", permission))
 		return p, &identity.Error{Kind: identity.ErrDenied, Op: "Check", Entity: entityPermission}
 	}
-	return p, q.id.Check(r.Context(), identity.Request{Principal: p, Org: target.Org, Permission: name, Path: target.Path})
+	return p, q.id.Check(r.Context(), identity.Request{
+		Principal: p, Org: target.Org, Permission: name, Path: target.Path, Attrs: attrsOf(r),
+	})
 }
 
 // Logger is where the [Mux] or [Authenticate] that a request came through logs,

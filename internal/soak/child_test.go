@@ -34,6 +34,8 @@ func play(part string, args []string) int {
 		err = c.victim()
 	case "opener":
 		err = c.opener()
+	case "asker":
+		err = c.asker()
 	default:
 		err = c.native(part)
 	}

@@ -20,6 +20,7 @@ func TestPlans(t *testing.T) {
 		{`SELECT * FROM identity_account WHERE org_id = $1 AND kind = $2 AND name = $3 ORDER BY id LIMIT $4 + 0`, "sqlite_autoindex_identity_account"},
 		{`SELECT * FROM identity_account WHERE org_id = $1 AND external_issuer = $2 AND external_subject = $3 AND external_subject <> '' ORDER BY id LIMIT $4 + 0`,
 			"identity_account_external"},
+		{`SELECT * FROM identity_account WHERE org_id = $1 AND boundary = $2 AND boundary <> '' ORDER BY id LIMIT $3 + 0`, "identity_account_boundary"},
 		{`SELECT * FROM identity_group WHERE org_id = $1 AND name = $2 ORDER BY id LIMIT $3 + 0`, "sqlite_autoindex_identity_group"},
 		{`SELECT count(*) FROM identity_member WHERE org_id = $1 AND member_id = $2`, "identity_member_member"},
 		{`SELECT count(*) FROM identity_binding WHERE org_id = $1 AND role = $2`, "identity_binding_role"},

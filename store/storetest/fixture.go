@@ -61,7 +61,7 @@ func account(of identity.OrgID, i int) identity.Account {
 		ID: identity.AccountID(fmt.Sprintf("us_%05d", i)), Org: of, Kind: identity.User, Name: fmt.Sprintf("%d%s", i, hostile),
 		DisplayName: long(i, 255), Description: long(i, 1024), Labels: many,
 		External: identity.ExternalID{Issuer: "https://issuer/" + hostile, Subject: long(i, 255)},
-		State:    identity.AccountInactive, ValidUntil: at(i), MinRevision: uint64(i) + 1, Meta: meta(i),
+		State:    identity.AccountInactive, ValidUntil: at(i), MinRevision: uint64(i) + 1, Boundary: "code:owner", Meta: meta(i),
 	}
 }
 
@@ -89,7 +89,7 @@ func binding(of identity.OrgID, i int) identity.Binding {
 	}
 	return identity.Binding{ID: identity.BindingID(fmt.Sprintf("bi_%05d", i)), Org: of,
 		Subject: identity.SubjectID(fmt.Sprintf("us_%05d", i)), Role: "code:owner", Scope: path, Effect: policy.Deny,
-		Start: at(i), End: at(i + 1), Reach: identity.ReachAll, Reason: long(i, 1024), Immutable: true, Meta: meta(i)}
+		Start: at(i), End: at(i + 1), Reach: identity.ReachAll, Condition: long(i, policy.MaxCondition), Reason: long(i, 1024), Immutable: true, Meta: meta(i)}
 }
 
 func credential(of identity.OrgID, i int) identity.Credential {

@@ -36,7 +36,7 @@ func counters() []counter {
 	return []counter{
 		counts("org", identity.Txn.Orgs, identity.FieldSlug, identity.FieldState),
 		counts("account", identity.Txn.Accounts, identity.FieldName, identity.FieldKind, identity.FieldState,
-			identity.FieldExternalIssuer, identity.FieldExternalSubject, identity.FieldID),
+			identity.FieldExternalIssuer, identity.FieldExternalSubject, identity.FieldBoundary, identity.FieldID),
 		counts("group", identity.Txn.Groups, identity.FieldName),
 		counts("member", identity.Txn.Members, identity.FieldGroup, identity.FieldMember),
 		counts("role", identity.Txn.Roles, identity.FieldName, identity.FieldState),

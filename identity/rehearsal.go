@@ -1,0 +1,86 @@
+package identity
+
+import "context"
+
+// rehearse makes a call on what is published, without a transaction, and forgets
+// what it did. It reports whether it would have changed anything; the error is
+// the refusal.
+func (a *Authority) rehearse(ctx context.Context, who actor, op string, org, about OrgID, fn func(*change) error) (changed bool, err error) {
+	cand := candidate{revision: a.revision.Load(), instance: a.instance.Load(), views: map[OrgID]*view{}}
+	orgs := []OrgID{org, about}
+	if !who.system {
+		orgs = append(orgs, who.principal.org)
+	}
+	for _, id := range orgs {
+		if cand.views[id], err = a.viewOf(ctx, id); err != nil {
+			return false, err
+		}
+	}
+	next, err := a.perform(ctx, rehearsal{views: cand.views}, cand, who, op, org, fn)
+	return err == nil && next.items > 0, err
+}
+
+// rehearsal stands in for a transaction. It finds the rows that the calls which
+// narrow look for, with the fields that they read, and stores nothing. What
+// those calls do not use is missing.
+type rehearsal struct {
+	WriteTxn
+	views map[OrgID]*view
+}
+
+func (r rehearsal) Orgs() Table[Org, OrgID] {
+	return rehearsed[Org, OrgID]{find: func(v *view, _ OrgID) (Org, bool) { return v.org, true }, views: r.views}
+}
+
+func (r rehearsal) Accounts() Table[Account, AccountID] {
+	return rehearsed[Account, AccountID]{views: r.views, find: func(v *view, id AccountID) (Account, bool) {
+		_, life := v.accountLife(id)
+		if life == nil {
+			return Account{}, false
+		}
+		handle, _ := v.rules.Account(string(id))
+		rules, _ := v.rules.AccountOf(handle)
+		return Account{
+			ID: id, Org: v.org.ID, Kind: life.kind(), State: life.state(), ValidUntil: timeOf(life.until), MinRevision: life.minRevision,
+			Boundary: RoleRef(rules.Boundary),
+		}, true
+	}}
+}
+
+func (r rehearsal) Credentials() Table[Credential, CredentialID] {
+	return rehearsed[Credential, CredentialID]{views: r.views, find: func(v *view, id CredentialID) (Credential, bool) {
+		life := v.credentials.Get(string(id))
+		if life == nil {
+			return Credential{}, false
+		}
+		return Credential{
+			ID: id, Org: v.org.ID, Account: life.account, State: life.state,
+			ValidUntil: timeOf(life.until), EndsAt: timeOf(life.ends), MinRevision: life.minRevision,
+		}, true
+	}}
+}
+
+func (r rehearsal) Changes() Changes { return unwritten{} }
+
+// rehearsed is a table that finds what is published.
+type rehearsed[T any, K ~string] struct {
+	Table[T, K]
+	views map[OrgID]*view
+	find  func(*view, K) (T, bool)
+}
+
+func (t rehearsed[T, K]) Find(_ context.Context, org OrgID, id K) (row T, err error) {
+	if v := t.views[org]; v != nil {
+		if row, ok := t.find(v, id); ok {
+			return row, nil
+		}
+	}
+	return row, notFound("", string(id))
+}
+
+func (rehearsed[T, K]) Update(context.Context, T) error { return nil }
+
+// unwritten is a log that keeps nothing.
+type unwritten struct{ Changes }
+
+func (unwritten) Append(context.Context, []Event) error { return nil }
