@@ -34,7 +34,7 @@ type Target struct {
 }
 
 // Authorize decides. It takes no lock, reads no database and allocates nothing,
-// but for the first use of an org. Everything that is absent, unknown or
+// but for the first use of an org, conditions, and delegated tokens. Everything that is absent, unknown or
 // failing denies; the reason says which.
 func (a *Authority) Authorize(ctx context.Context, req Request) (d policy.Decision) {
 	var s standpoint
@@ -62,6 +62,7 @@ type standpoint struct {
 // stand looks at the present. A reason other than the unspecified one refuses
 // everything that is asked.
 func (a *Authority) stand(ctx context.Context, s *standpoint, p *principal, org OrgID, atLeast uint64) policy.Reason {
+	s.revision = a.revision.Load()
 	if p == nil || p.a != a {
 		return policy.ReasonUnauthenticated
 	}
@@ -72,7 +73,7 @@ func (a *Authority) stand(ctx context.Context, s *standpoint, p *principal, org 
 	if !a.fresh(ctx, s.now) || atLeast != 0 && !a.reached(ctx, atLeast) {
 		return policy.ReasonStale
 	}
-	s.revision = a.revision.Load()
+	s.revision = a.revision.Load() // first, so that the views are at least as new
 	s.inst = a.instance.Load()
 	p.cell.touch(s.now)
 	if s.home = p.cell.view.Load(); s.home == nil {

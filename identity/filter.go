@@ -22,7 +22,8 @@ type Filter struct {
 // filter that matches nothing and says why.
 //
 // The rows must be of the org of the request: a filter knows paths and no orgs,
-// so a table with rows of several orgs needs the org in its condition too.
+// so a table with rows of several orgs needs the org in its condition too. For
+// the same reason Request.Attrs must not hold attributes of one row.
 func (a *Authority) Filter(ctx context.Context, req Request) Filter {
 	var s standpoint
 	if reason := a.stand(ctx, &s, req.Principal.p, req.Org, req.AtLeast); reason != policy.ReasonUnspecified {

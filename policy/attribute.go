@@ -77,17 +77,19 @@ type Schema struct {
 func NewSchema(specs ...AttributeSpec) (*Schema, error) {
 	s := &Schema{types: map[string]AttributeType{}}
 	for i, spec := range slices.Concat(builtIn, specs) {
-		kind := error(nil)
+		kind, field := error(nil), "name"
 		switch _, twice := s.types[spec.Name]; {
-		case !validAttribute(spec.Name), spec.Type.String() == "none":
+		case !validAttribute(spec.Name):
 			kind = ErrSyntax
+		case spec.Type == 0 || int(spec.Type) >= len(typeNames):
+			kind, field = ErrSyntax, "type"
 		case twice && slices.ContainsFunc(builtIn, func(b AttributeSpec) bool { return b.Name == spec.Name }) && i >= len(builtIn):
 			kind = ErrReserved
 		case twice:
 			kind = ErrDuplicate
 		}
 		if kind != nil {
-			return nil, &Error{Kind: kind, Noun: "attribute", ID: spec.Name, Field: "name", Value: spec.Name}
+			return nil, &Error{Kind: kind, Noun: "attribute", ID: spec.Name, Field: field, Value: spec.Name}
 		}
 		s.types[spec.Name] = spec.Type
 		s.specs = append(s.specs, spec)

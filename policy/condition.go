@@ -178,7 +178,7 @@ func (c *Conditions) compile(source string) (in *condition) {
 	means, err := c.language.Compile(source, c.schema)
 	switch {
 	case err != nil:
-		in.err = &Error{Kind: ErrSyntax, Noun: "condition", Field: err.Error(), Value: source}
+		in.err = &Error{Kind: ErrSyntax, Noun: "condition", Value: source, Err: err}
 	case means == nil:
 		refuse()
 	default:

@@ -45,7 +45,7 @@ func (s *Snapshot) Covers(c Claim) (missing string, ok bool) {
 	if own == nil || c.Scope.IsZero() {
 		return "*", false
 	}
-	if c.Limits != nil && !c.Limits.path.IsZero() && !c.Limits.path.Contains(c.Scope) {
+	if !c.Limits.leavesPath(c.Scope) {
 		return "*", false
 	}
 	h := s.holding()

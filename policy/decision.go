@@ -94,9 +94,9 @@ func (s *Snapshot) Decide(q Query) Decision {
 		return Decision{Reason: ReasonNoBinding, Missing: s.missing(&q, w.doubtful)}
 	case w.allow == 0:
 		return Decision{Reason: ReasonNoBinding}
-	case own[0]&bounded != 0 && !s.roles.row(own.boundary()).least.has(perm):
+	case s.outOfBounds(own, perm):
 		return Decision{Reason: ReasonBoundary}
-	case q.Limits != nil && !q.Limits.leave(perm, &q.Path):
+	case q.Limits != nil && !(q.Limits.leavesPermission(perm) && q.Limits.leavesPath(q.Path)):
 		return Decision{Reason: ReasonTokenLimits}
 	}
 	return Decision{Allowed: true, Reason: ReasonAllowed, Binding: s.bindings.name(w.allow)}
@@ -171,12 +171,7 @@ func (w *walk) at(f *finder, tag uint32) {
 func (w *walk) apply(e uint32) {
 	s, slot := w.s, e&^viaGroup
 	b := s.bindings.row(slot)
-	role := s.roles.row(b.role >> 2)
-	held := role.least
-	if b.deny() {
-		held = role.most
-	}
-	if !held.has(w.perm) || !s.counts(slot, b, w.foreign, w.q.Org, w.q.Now) {
+	if !s.concerns(b).has(w.perm) || !s.counts(slot, b, w.foreign, w.q.Org, w.q.Now) {
 		return
 	}
 	// Scopes may share a tag: the text decides.
@@ -188,9 +183,10 @@ func (w *walk) apply(e uint32) {
 		t, _ = s.outcome(slot, w.q)
 	}
 	switch {
-	case b.deny() && t != False:
+	case b.deny() && t == True:
+		w.deny, w.sure = slot, true
+	case b.deny() && t == Unknown && !w.sure:
 		w.deny = slot
-		w.sure = w.sure || t == True
 	case b.deny():
 	case t == True:
 		w.allow = slot
@@ -203,6 +199,21 @@ func (w *walk) apply(e uint32) {
 func (s *Snapshot) missing(q *Query, slot uint32) string {
 	_, missing := s.outcome(slot, q)
 	return missing
+}
+
+// concerns is what a binding gives, or denies: of its role, an allow counts for the least that it may contain and a deny for the
+// most.
+func (s *Snapshot) concerns(b *bindingRow) bitset {
+	role := s.roles.row(b.role >> 2)
+	if b.deny() {
+		return role.most
+	}
+	return role.least
+}
+
+// outOfBounds reports whether the boundary of an account, if it has one, lacks a permission.
+func (s *Snapshot) outOfBounds(own grants, perm uint32) bool {
+	return own[0]&bounded != 0 && !s.roles.row(own.boundary()).least.has(perm)
 }
 
 // outcome asks the condition of a binding that has limits.

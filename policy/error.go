@@ -37,6 +37,7 @@ type Error struct {
 	ID    string // name or id of the definition at fault, where it has one
 	Field string // field of the definition at fault, where there is one
 	Value string // offending value
+	Err   error  // the cause, if there is one to tell
 }
 
 // Error describes the refusal in one line.
@@ -57,8 +58,16 @@ func (e *Error) Error() string {
 		}
 		fmt.Fprintf(&b, " %q", v)
 	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
 	return b.String()
 }
 
-// Unwrap returns the kind.
-func (e *Error) Unwrap() error { return e.Kind }
+// Unwrap returns the kind, and the cause if there is one.
+func (e *Error) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Err}
+}

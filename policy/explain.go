@@ -56,7 +56,7 @@ func (s *Snapshot) try(e *Explanation, q *Query, own grants, perm uint32) {
 	if l := q.Limits; l != nil {
 		e.Limits = &Limited{
 			Permissions: slices.Clone(l.texts), Path: l.path,
-			LeavesPermission: l.permissions == nil || l.permissions.has(perm), LeavesPath: l.path.IsZero() || l.path.Contains(q.Path),
+			LeavesPermission: l.leavesPermission(perm), LeavesPath: l.leavesPath(q.Path),
 		}
 	}
 }

@@ -148,12 +148,7 @@ func (h *harvest) gather(g grants) {
 	for _, e := range g.entries() {
 		slot := uint32(e) &^ viaGroup
 		b := s.bindings.row(slot)
-		role := s.roles.row(b.role >> 2)
-		held := role.least
-		if b.deny() {
-			held = role.most
-		}
-		if !held.has(h.perm) || !s.counts(slot, b, h.foreign, h.q.Org, h.q.Now) {
+		if !s.concerns(b).has(h.perm) || !s.counts(slot, b, h.foreign, h.q.Org, h.q.Now) {
 			continue
 		}
 		scope := s.scopes.name(b.scope)
@@ -205,9 +200,9 @@ func (h *harvest) filter(own grants) Filter {
 	beyond := ReasonUnspecified // why the permission is held nowhere, whatever the bindings give
 	left := antichain{rootText}
 	switch l := h.q.Limits; {
-	case own[0]&bounded != 0 && !h.s.roles.row(own.boundary()).least.has(h.perm):
+	case h.s.outOfBounds(own, h.perm):
 		beyond = ReasonBoundary
-	case l != nil && l.permissions != nil && !l.permissions.has(h.perm):
+	case !l.leavesPermission(h.perm):
 		beyond = ReasonTokenLimits
 	case l != nil && !l.path.IsZero():
 		left = antichain{l.path.text}

@@ -156,7 +156,7 @@ const several = 32
 // what is left of it when it is cut at its last slash, again and again; with half a pair at the end it is no scope.
 func (w *writer) ancestor(scopes antichain) string {
 	const rest = "rtrim(t, replace(t, '/', ''))"
-	start, cut := w.names[0]+" || ''", "SELECT substr("+rest+", 1, length("+rest+") - 1) FROM up WHERE instr(t, '/') > 0"
+	start, cut := w.names[0], "SELECT substr("+rest+", 1, length("+rest+") - 1) FROM up WHERE instr(t, '/') > 0"
 	if w.Dialect == Postgres {
 		start, cut = "CAST("+w.names[0]+` AS text) COLLATE "C"`, "SELECT substring(t FROM '^(.*)/') FROM up WHERE strpos(t, '/') > 0"
 	}

@@ -47,7 +47,7 @@ func TestFilterSQLText(t *testing.T) {
 			[]any{"p/1", "p/1/", "p/10"}},
 		{"many scopes", many, []string{"p/1/f/1"}, Columns{Path: "path"},
 			"(length(CAST('/' AS BLOB)) = 1 AND typeof(`path`) = 'text' AND `path` COLLATE BINARY <> '' AND " +
-				"(EXISTS (WITH RECURSIVE up (t) AS (SELECT `path` || '' UNION ALL " +
+				"(EXISTS (WITH RECURSIVE up (t) AS (SELECT `path` UNION ALL " +
 				"SELECT substr(rtrim(t, replace(t, '/', '')), 1, length(rtrim(t, replace(t, '/', ''))) - 1) FROM up WHERE instr(t, '/') > 0) " +
 				"SELECT 1 FROM up WHERE t COLLATE BINARY IN (?" + strings.Repeat(", ?", 32) + "))) AND " +
 				"NOT (`path` COLLATE BINARY IN (?) OR (`path` COLLATE BINARY >= ? AND `path` COLLATE BINARY < ?)))",

@@ -22,15 +22,20 @@ func NewLimits(cat *Catalog, permissions []string, path Path) *Limits {
 	return l
 }
 
-// leave reports whether a permission, by its position, is left at a path.
-func (l *Limits) leave(perm uint32, path *Path) bool {
-	return l == nil || (l.permissions == nil || l.permissions.has(perm)) && (l.path.IsZero() || l.path.Contains(*path))
+// leavesPermission reports whether a permission, by its position, is left.
+func (l *Limits) leavesPermission(perm uint32) bool {
+	return l == nil || l.permissions == nil || l.permissions.has(perm)
+}
+
+// leavesPath reports whether anything is left at a path.
+func (l *Limits) leavesPath(path Path) bool {
+	return l == nil || l.path.IsZero() || l.path.Contains(path)
 }
 
 // cut takes from permissions, by their positions, what is not left at a path.
 func (l *Limits) cut(b bitset, path Path) {
 	switch {
-	case !l.path.IsZero() && !l.path.Contains(path):
+	case !l.leavesPath(path):
 		clear(b)
 	case l.permissions != nil:
 		b.keep(l.permissions)

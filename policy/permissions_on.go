@@ -7,11 +7,11 @@ import (
 
 // Permissions is what an account may do at one path. The zero value holds nothing.
 type Permissions struct {
-	// Reason is [ReasonAllowed] if anything is held; otherwise it is the rule that left nothing.
+	// Reason is [ReasonAllowed] if anything is held; otherwise it is the rule that left nothing, [ReasonDenied] if a deny applies.
 	Reason Reason
 	// Partial reports that there is more which hangs on conditions that are unknown. It is not among what is held.
 	Partial bool
-	// Missing names, in order and each once, the attributes that these conditions lacked.
+	// Missing names, in order and each once, the attributes that these conditions lacked; after And, those that either side's did.
 	Missing  []string
 	Revision uint64 // the revision the answer was taken at; PermissionsOn leaves it to its caller
 
@@ -75,7 +75,7 @@ func (p Permissions) And(actor Permissions) Permissions {
 }
 
 // PermissionsOn answers what an account may do at a path: exactly the permissions of the catalog that [Snapshot.Decide] allows
-// there, which the permission of the query does not matter for. It goes once through the bindings that cover the path, and asks
+// there, whatever permission the query names. It goes once through the bindings that cover the path, and asks
 // each condition once, since no condition can read the permission.
 func (s *Snapshot) PermissionsOn(q Query) Permissions {
 	if s == nil {
@@ -109,18 +109,18 @@ func (s *Snapshot) PermissionsOn(q Query) Permissions {
 			if b.role&flagLimited != 0 {
 				t, missing = s.outcome(slot, &q)
 			}
-			role := s.roles.row(b.role >> 2)
+			set := s.concerns(b)
 			switch {
 			case t == False:
 			case b.deny() && t == True:
-				denied.add(role.most)
-			case b.deny():
-				doubts = append(doubts, doubt{set: role.most, deny: true, missing: missing})
+				denied.add(set)
 			case t == True:
-				p.set.add(role.least)
+				p.set.add(set)
 			default:
-				may.add(role.least)
-				doubts = append(doubts, doubt{set: role.least, missing: missing})
+				if !b.deny() {
+					may.add(set)
+				}
+				doubts = append(doubts, doubt{set: set, deny: b.deny(), missing: missing})
 			}
 		}
 	}
@@ -135,14 +135,16 @@ type doubt struct {
 	missing string
 }
 
-// settle takes from what the allows give whatever the other rules take, in the order of [Snapshot.Decide].
+// settle takes from what the allows give whatever the other rules take.
 func (p *Permissions) settle(s *Snapshot, q *Query, own grants, may, denied bitset, doubts []doubt) {
 	because := func(r Reason) {
 		if p.Reason == ReasonAllowed && p.set.empty() {
 			p.Reason = r
 		}
 	}
-	because(ReasonNoBinding)
+	if denied.empty() && !slices.ContainsFunc(doubts, func(d doubt) bool { return d.deny }) {
+		because(ReasonNoBinding)
+	}
 	sure := slices.Clone(p.set)
 	for _, b := range [3]bitset{p.set, sure, may} {
 		b.remove(denied)

@@ -75,7 +75,7 @@ func (s *Snapshot) givers(q *Query, perm uint32) []uint32 {
 	for n, p := range s.bindings.dir.all() {
 		for i := range p.cell {
 			b := &p.cell[i].row
-			if b.subject != 0 && !b.deny() && slices.Contains(at, b.scope) && s.roles.row(b.role>>2).least.has(perm) &&
+			if b.subject != 0 && !b.deny() && slices.Contains(at, b.scope) && s.concerns(b).has(perm) &&
 				s.counts(n*pageSize+uint32(i), b, foreign, q.Org, q.Now) {
 				subjects[b.subject] = true
 			}
@@ -87,7 +87,7 @@ func (s *Snapshot) givers(q *Query, perm uint32) []uint32 {
 // holder answers for one account.
 func (s *Snapshot) holder(q Query, perm, account uint32) (Holder, bool) {
 	own := *s.subjects.row(account)
-	if own[0]&bounded != 0 && !s.roles.row(own.boundary()).least.has(perm) {
+	if s.outOfBounds(own, perm) {
 		return Holder{}, false
 	}
 	q.Account = Handle{slot: account, life: own.life()}
