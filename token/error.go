@@ -23,7 +23,7 @@ var (
 	ErrNotYetValid = errors.New("not yet valid")
 	// ErrKey: the sealing key is missing, unusable, or not the one that sealed the data.
 	ErrKey = errors.New("wrong or missing key")
-	// ErrUnavailable: the service that holds the sealing key did not do its work. It says nothing about the key.
+	// ErrUnavailable: a service that keeps the sealing key or publishes keys did not do its work. It says nothing about the keys.
 	ErrUnavailable = errors.New("key service unavailable")
 	// ErrWeakKey: a key of a supported kind that is not safe to use.
 	ErrWeakKey = errors.New("weak key")

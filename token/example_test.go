@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/claviger-go/claviger/token"
@@ -46,4 +48,49 @@ func Example() {
 	// Output:
 	// sa_ci <nil>
 	// token: exp: expired true
+}
+
+// A service that knows where the issuer publishes its keys verifies access tokens by itself, and learns of new keys by itself.
+func ExampleRemoteKeys() {
+	ctx := context.Background()
+	key, err := token.GenerateSigningKey(token.AlgEdDSA, nil)
+	if err != nil {
+		panic(err)
+	}
+	keys, err := token.NewKeySet(key.VerifyKey())
+	if err != nil {
+		panic(err)
+	}
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(keys.JWKS())
+	}))
+	defer issuer.Close()
+
+	// The service.
+	remote, err := token.NewRemoteKeys(token.RemoteConfig{URL: issuer.URL})
+	if err != nil {
+		panic(err)
+	}
+	defer remote.Close()
+	verifier, err := token.NewVerifier(token.VerifierConfig{Issuer: "https://app.example", Audience: "https://api.example"})
+	if err != nil {
+		panic(err)
+	}
+
+	now := time.Now()
+	raw, err := key.Sign(ctx, token.Claims{
+		Issuer: "https://app.example", Audience: []string{"https://api.example"},
+		Subject: "sa_ci", ClientID: "sa_ci", ID: "01j0",
+		IssuedAt: now.Unix(), Expiry: now.Add(10 * time.Minute).Unix(),
+	})
+	if err != nil {
+		panic(err)
+	}
+	claims, err := remote.Verify(ctx, verifier, raw)
+	fmt.Println(claims.Subject, err)
+
+	// Output:
+	// sa_ci <nil>
 }

@@ -241,7 +241,10 @@ func (r *reader) escaped(start int) (string, error) {
 
 // escape reads what follows a backslash.
 func (r *reader) escape() (rune, error) {
-	c := r.peek()
+	if r.i == len(r.s) {
+		return 0, errSyntax
+	}
+	c := r.s[r.i]
 	r.i++
 	switch c {
 	case '"', '\\', '/':

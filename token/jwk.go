@@ -21,21 +21,53 @@ func ParseJWK(data []byte) (PublicKey, error) {
 	if len(data) > maxKeyText {
 		return PublicKey{}, failed(ErrFormat, "JWK", errReason("longer than 16 KiB"))
 	}
+	j, err := readJWK(string(data))
+	if err != nil {
+		return PublicKey{}, err
+	}
+	return j.publicKey()
+}
+
+// jwk holds the members of a JWK that matter here.
+type jwk struct {
+	kid, kty, crv, x, y, n, e, alg string
+}
+
+// readJWK reads the members. It reads on after one that is not acceptable, to see the kid and whether the key is private; what
+// it has seen is there beside an error.
+func readJWK(text string) (jwk, error) {
 	var j jwk
-	private := false
-	err := readObject(string(data), func(r *reader, name string) error {
+	var private bool
+	var unacceptable error // the first one
+	err := readObject(text, func(r *reader, name string) error {
 		switch name {
 		case "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv":
 			private = true
 		}
-		return j.member(r, name)
+		start := *r
+		err := j.member(r, name)
+		if err == nil {
+			return nil
+		}
+		if unacceptable == nil {
+			unacceptable = err
+		}
+		*r = start
+		return r.skip()
 	})
 	switch {
 	case private: // said even if the rest is malformed, because it is what matters most
-		return PublicKey{}, fail(ErrPrivateKey, "JWK")
+		return j, fail(ErrPrivateKey, "JWK")
 	case err != nil:
-		return PublicKey{}, formatError("JWK", err)
+		return j, formatError("JWK", err)
+	case unacceptable != nil:
+		return j, formatError("JWK", unacceptable)
 	}
+	return j, nil
+}
+
+// publicKey makes the key of the members, for its own algorithms or the one that alg names.
+func (j *jwk) publicKey() (PublicKey, error) {
 	key, err := j.public()
 	if err != nil {
 		return PublicKey{}, err
@@ -52,15 +84,17 @@ func ParseJWK(data []byte) (PublicKey, error) {
 	return k.Restrict(j.alg)
 }
 
-// jwk holds the members of a JWK that matter here.
-type jwk struct {
-	kty, crv, x, y, n, e, alg string
-}
-
 // member reads one member.
 func (j *jwk) member(r *reader, name string) error {
 	var into *string
 	switch name {
+	case "kid":
+		if r.peek() != '"' {
+			return r.skip()
+		}
+		kid, err := r.str()
+		j.kid = kid
+		return err
 	case "kty":
 		into = &j.kty
 	case "crv":

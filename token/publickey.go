@@ -24,7 +24,7 @@ const (
 
 // PublicKey is somebody's public signing key. Every value but the zero one holds a key that passed all checks: Ed25519, canonical
 // and not of low order; ECDSA on P-256, P-384 or P-521, on the curve; RSA of 2048 to 4096 bits, with an odd modulus that has no
-// small factor and no two close ones, and an odd exponent from 65537 to 2^31-1. It is immutable. Compare keys by Thumbprint.
+// small factor, no two close ones and none of a generator known to be faulty, and an odd exponent from 65537 to 2^31-1. It is immutable. Compare keys by Thumbprint.
 type PublicKey struct {
 	key *publicKey
 }

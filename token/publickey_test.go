@@ -302,6 +302,36 @@ func TestSec18_WeakKeys(t *testing.T) {
 	}
 }
 
+// The generator of CVE-2017-15361 makes primes k·M + (65537^a mod M), with M the product of the first primes.
+func TestSec18_FaultyGenerator(t *testing.T) {
+	m := big.NewInt(2)
+	for p, n := int64(3), 1; n < 126; p += 2 { // as many as for a modulus of 2048 bits
+		if big.NewInt(p).ProbablyPrime(0) {
+			m.Mul(m, big.NewInt(p))
+			n++
+		}
+	}
+	factor := func() *big.Int { // of that form; that it is prime does not matter to who looks at the product
+		for {
+			p := new(big.Int).Exp(big.NewInt(65537), must(rand.Int(rand.Reader, m)), m)
+			k := must(rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(1024-m.BitLen()))))
+			p.Add(p, k.Mul(k, m))
+			if p.BitLen() == 1024 && p.Bit(1022) == 1 && !smallFactor(p) { // so that a product of two has 2048 bits
+				return p
+			}
+		}
+	}
+	for range 10 {
+		n := new(big.Int).Mul(factor(), factor())
+		if _, err := NewPublicKey(&rsa.PublicKey{N: n, E: 65537}); !errors.Is(err, ErrWeakKey) || !strings.Contains(err.Error(), "CVE-2017-15361") {
+			t.Errorf("%v: %v", n, err)
+		}
+		if n.Add(n, big.NewInt(2)); rocaFactors(n) {
+			t.Errorf("%v is taken for one of that generator", n)
+		}
+	}
+}
+
 // What is accepted as Ed25519 is exactly what decodes to a point outside the small subgroup: half of all canonical y.
 func TestSec18_Ed25519Points(t *testing.T) {
 	good := 0

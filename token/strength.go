@@ -92,6 +92,8 @@ func checkRSA(k *rsa.PublicKey) error {
 		return weak("modulus has a small factor")
 	case closeFactors(n):
 		return weak("modulus is a product of close numbers")
+	case rocaFactors(n):
+		return weak("modulus is of the form that CVE-2017-15361 factors")
 	}
 	return nil
 }
@@ -136,4 +138,24 @@ func closeFactors(n *big.Int) bool {
 		step.Add(step, two)
 	}
 	return false
+}
+
+// rocaFactors recognises the moduli of one widespread faulty generator, whose primes are powers of 65537 modulo every small prime, so
+// that the modulus is too (Nemec et al., The Return of Coppersmith's Attack, 2017, section 2.3; CVE-2017-15361). Another modulus looks like
+// that once in 2^27 times.
+func rocaFactors(n *big.Int) bool {
+	var divisor, rest big.Int
+	for p := uint64(3); p <= 167; p += 2 {
+		if !big.NewInt(int64(p)).ProbablyPrime(0) { // exact for numbers this small
+			continue
+		}
+		want := rest.Mod(n, divisor.SetUint64(p)).Uint64()
+		power := uint64(1)
+		for found := want == power; !found; found = want == power {
+			if power = power * 65537 % p; power == 1 {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -25,7 +25,7 @@ func TestParseSizes(t *testing.T) {
 
 // What is misspelled measures nothing.
 func TestArguments(t *testing.T) {
-	for _, args := range []string{"-sizes XL", "S", "-rounds 0", "-check soon", "-size S"} {
+	for _, args := range []string{"-sizes XL", "S", "-rounds 0", "-check soon", "-size S", "-only token"} {
 		var log strings.Builder
 		if err := run(strings.Fields(args), &log); err == nil {
 			t.Errorf("%s: no error", args)

@@ -27,8 +27,10 @@ var rows = []row{
 	{name: "edit-role-l", read: editRole},
 	{name: "load-l", bound: 3, prepare: loadOrg},
 	{name: "memory-l", bound: 1, read: memory},
-	{name: "verify-eddsa", bound: 1.2, prepare: verifyEdDSA},
-	{name: "issue-eddsa", bound: 1.3, prepare: issueEdDSA},
+	{name: "verify-eddsa", bound: 1.2, prepare: func() (pair, error) { return verifyToken(edDSA()) }},
+	{name: "issue-eddsa", bound: 1.3, prepare: func() (pair, error) { return issueToken(edDSA()) }},
+	{name: "verify-es256", prepare: func() (pair, error) { return verifyToken(es256()) }},
+	{name: "issue-es256", prepare: func() (pair, error) { return issueToken(es256()) }},
 	{name: "write", bound: 1.6, prepare: writeOne},
 	{name: "write-16", bound: 0.25, prepare: writeSixteen},
 }
