@@ -7,7 +7,24 @@ import (
 	"strings"
 
 	"github.com/claviger-go/claviger/identity"
+	"github.com/claviger-go/claviger/policy"
 )
+
+// tally counts what a world was about.
+type tally struct {
+	done, refused, asked int // calls, and questions
+	reasons              map[policy.Reason]int
+}
+
+func (c *tally) add(o tally) {
+	c.done, c.refused, c.asked = c.done+o.done, c.refused+o.refused, c.asked+o.asked
+	if c.reasons == nil {
+		c.reasons = map[policy.Reason]int{}
+	}
+	for r, n := range o.reasons {
+		c.reasons[r] += n
+	}
+}
 
 // call makes one random management call through System, in either Authority, and tells the model. Whether it should succeed the
 // model has said before.

@@ -257,7 +257,8 @@ func (s *Snapshot) bindingsWhere(prepare func() func(bindingRow) bool) iter.Seq[
 }
 
 // NextBoundary returns the earliest instant after now, in Unix microseconds, at which a binding begins or ceases to apply, and
-// false if there is none: until then no answer changes. It looks at every binding that has dates.
+// false if there is none: until then no answer changes but where a condition reads the time. It looks at every binding that has
+// dates.
 func (s *Snapshot) NextBoundary(now int64) (int64, bool) {
 	next, found := int64(0), false
 	if s == nil {
