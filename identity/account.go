@@ -263,17 +263,16 @@ func (o *OrgAdmin) UpdateAccount(ctx context.Context, id AccountID, patch Accoun
 }
 
 // ActivateAccount makes an invited or inactive account active. What it issued
-// before stays dead.
+// before stays dead. An account that is active stays as it is, but through As
+// that needs no less: the call may put an end to what [OrgAdmin.DeactivateAccount]
+// says of one that could not be stored.
 func (o *OrgAdmin) ActivateAccount(ctx context.Context, id AccountID) (changed bool, err error) {
 	return whether(o.editAccount(ctx, "ActivateAccount", id, func(c *change, a *Account) error {
 		if a.State == AccountArchived {
 			return &Error{Kind: ErrDisabled, Entity: nounAccount, ID: string(id), Err: errText("an archived account stays archived")}
 		}
-		if a.State == AccountActive {
-			return nil
-		}
 		a.State = AccountActive
-		return c.controls(*a)
+		return c.controls(*a) // of an active account, too: the call settles its bars
 	}))
 }
 
@@ -336,11 +335,14 @@ func (c *change) endAccount(a *Account, to AccountState) error {
 	if c.who.takesPart(a.ID) {
 		return &Error{Kind: ErrDenied, Entity: nounAccount, ID: string(a.ID), Err: errText("nobody ends its own account")}
 	}
+	if err := c.contains(*a); err != nil {
+		return err // though nothing may change: the call settles bars
+	}
 	if a.State == to || a.State == AccountArchived && to == AccountInactive {
 		return nil
 	}
 	a.State, a.MinRevision = to, c.revision()
-	return c.contains(*a)
+	return nil
 }
 
 // editAccount applies one edit to an account. An edit that changes nothing

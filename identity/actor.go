@@ -15,7 +15,7 @@ type actor struct {
 	reason    string
 	principal *principal
 	attrs     *policy.Attrs
-	retried   *bar // set when the call is made again for a bar
+	retried   *pending // set when this call is made again
 }
 
 // name is who acts: of a delegation the current actor.
@@ -185,13 +185,14 @@ func (s *Admin) read(ctx context.Context, op string, org OrgID, fn func(ctx cont
 	if err := s.a.answers(ctx, s.a.clock.Now()); err != nil {
 		return wrap(op, err)
 	}
-	if err := s.permitRead(ctx, op, org, permission); err != nil {
+	if err := s.permitPublished(ctx, op, org, permission, policy.Root); err != nil {
 		return wrap(op, err)
 	}
 	return wrap(op, s.a.store.Read(ctx, func(tx Txn) error { return fn(ctx, tx) }))
 }
 
-func (s *Admin) permitRead(ctx context.Context, op string, org OrgID, permission string) error {
+// permitPublished is the check of a call against what is published.
+func (s *Admin) permitPublished(ctx context.Context, op string, org OrgID, permission string, path policy.Path) error {
 	if s.who.foreign(org) {
 		return notFound(nounOrg, string(org))
 	}
@@ -209,7 +210,7 @@ func (s *Admin) permitRead(ctx context.Context, op string, org OrgID, permission
 	if err != nil {
 		return err
 	}
-	return s.a.permitted(home, s.a.instance.Load(), s.who, target, permission, policy.Root, s.a.clock.Now())
+	return s.a.permitted(home, s.a.instance.Load(), s.who, target, permission, path, s.a.clock.Now())
 }
 
 // outlives are the calls that the host may still make on a deleted org: its log

@@ -62,11 +62,10 @@ type standpoint struct {
 // stand looks at the present. A reason other than the unspecified one refuses
 // everything that is asked.
 func (a *Authority) stand(ctx context.Context, s *standpoint, p *principal, org OrgID, atLeast uint64) policy.Reason {
-	s.revision = a.revision.Load()
 	if p == nil || p.a != a {
 		return policy.ReasonUnauthenticated
 	}
-	s.p, s.org, s.now = p, org, a.clock.Now()
+	s.p, s.org, s.now, s.revision = p, org, a.clock.Now(), a.revision.Load()
 	if a.lost.Load() || a.closed.Load() {
 		return policy.ReasonUnavailable
 	}
@@ -131,7 +130,7 @@ func (s *standpoint) prepare(p *principal, q *policy.Query) policy.Reason {
 // the answer where the caller wants it: copying one costs a tenth of taking it.
 func (s *standpoint) judge(q *policy.Query, d *policy.Decision) {
 	if reason := s.prepare(s.p, q); reason == policy.ReasonUnspecified {
-		*d = s.home.rules.Decide(*q)
+		*d = s.home.rules.Decide(q)
 	} else {
 		*d = policy.Decision{Reason: reason}
 	}

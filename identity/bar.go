@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,10 +13,19 @@ import (
 // A call that takes something from an account, a credential or an org, and that
 // was allowed but could not be stored, fails with ErrBusy and leaves a bar: this
 // process refuses its subject as if the call had been stored. With every poll it
-// tries again to make the call, as the same actor. A bar goes when that call, or
-// a later one of this process that decides about the same subject, is stored:
-// Activate as well as Deactivate. What another process decides does not remove
-// it, since it may have come before. It does not outlive the process.
+// tries again to make the call, as the same actor.
+//
+// A bar keeps every call that could not be stored, the most final one first, so
+// that the refusal of one leaves the others. Of those a call that is stored, or
+// that found nothing to change, settles the ones that are no more final than it
+// is: Deactivate leaves a Delete that waits. One that gives back what was taken,
+// such as Activate, settles all of them, also those that could not have been
+// undone once stored. Either way its actor was judged as if it had changed
+// something. The bar goes with the last of its calls. When all of them have been
+// refused to their actors it stays until any call on the subject is stored.
+//
+// What another process decides does not remove a bar, since it may have come
+// before. It does not outlive the process.
 //
 // Within Write nothing is barred: what it does happens together or not at all.
 
@@ -29,13 +37,36 @@ type bars struct {
 	all   map[subject]*bar
 }
 
-// bar is one of them.
+// bar is one of them. Whoever reads it holds the lock of the bars.
 type bar struct {
-	subject
 	reason policy.Reason // for refusing
-	who    actor
-	again  func(context.Context, *Admin) error // makes the call again; nil when that was refused
+	calls  []*pending    // the most final first; none when all were refused
 }
+
+// pending is a call that could not be stored.
+type pending struct {
+	decided
+	op    string
+	who   actor
+	again func(context.Context, *Admin) error // makes the call again
+}
+
+// decided is what a call decides: how final, about whom.
+type decided struct {
+	subject
+	final finality
+}
+
+// finality orders the calls on one subject by what they can undo.
+type finality int
+
+// From what can be undone to what cannot. What gives back outdoes them all.
+const (
+	passing finality = iota + 1
+	lasting
+	forGood
+	givingBack
+)
 
 // subject is what a call narrows. Signing out is apart, since it is not undone
 // by what undoes the others.
@@ -46,54 +77,68 @@ type subject struct {
 	signOut bool
 }
 
-// maxBars bounds the bars. Beyond it, the org that has the most is refused
-// whole.
+// maxBars bounds the bars against accounts and credentials; an org adds at most
+// two of its own. Beyond it, a call of the org that has the most is not kept, and
+// that org is refused whole, until SuspendOrg or ResumeOrg is stored, or a
+// restart. The calls that are kept go on being tried, and ResumeOrg leaves their
+// bars.
 const maxBars = 10_000
+
+// maxAlike bounds the calls by the same name that one bar keeps. Beyond it the
+// latest replaces the one before.
+const maxAlike = 4
 
 // errSettled refuses to make a call again whose bar is gone.
 const errSettled = errText("another call has decided meanwhile")
 
 // narrowing is the reason to refuse the subject of a call with, while that
-// cannot be stored.
-func narrowing(op string) (policy.Reason, bool) {
+// cannot be stored, and how final the call is.
+func narrowing(op string) (policy.Reason, finality, bool) {
 	switch op {
-	case "DeactivateAccount", "ArchiveAccount", "DeleteAccount":
-		return policy.ReasonAccountInactive, true
-	case "DisableCredential", "RevokeCredential":
-		return policy.ReasonCredentialInactive, true
+	case "DeactivateAccount":
+		return policy.ReasonAccountInactive, passing, true
+	case "ArchiveAccount":
+		return policy.ReasonAccountInactive, lasting, true
+	case "DeleteAccount":
+		return policy.ReasonAccountInactive, forGood, true
+	case "DisableCredential":
+		return policy.ReasonCredentialInactive, passing, true
+	case "RevokeCredential":
+		return policy.ReasonCredentialInactive, forGood, true
 	case "SuspendOrg":
-		return policy.ReasonOrgSuspended, true
+		return policy.ReasonOrgSuspended, passing, true
 	case "DeleteOrg":
-		return policy.ReasonOrgDeleted, true
+		return policy.ReasonOrgDeleted, forGood, true
 	case "SignOutAccount", "SignOutOrg":
-		return policy.ReasonTokenRevoked, true
+		return policy.ReasonTokenRevoked, forGood, true
 	}
-	return policy.ReasonUnspecified, false
+	return policy.ReasonUnspecified, 0, false
 }
 
-// settling reports whether a call that succeeds removes the bar of its subject.
-func settling(op string) bool {
+// settling reports whether a call that succeeds settles bars of its subject, and
+// up to which.
+func settling(op string) (finality, bool) {
 	switch op {
 	case "ActivateAccount", "EnableCredential", "ResumeOrg":
-		return true
+		return givingBack, true
 	}
-	_, narrows := narrowing(op)
-	return narrows
+	_, final, narrows := narrowing(op)
+	return final, narrows
 }
 
 // decide is write for the calls that decide about the life of a subject. again
 // makes the call once more, and must share nothing with fn.
 func (s *Admin) decide(ctx context.Context, op string, org OrgID, about subject, fn func(*change) error, again func(context.Context, *Admin) error) error {
-	reason, narrows := narrowing(op)
+	reason, final, narrows := narrowing(op)
 	about.signOut = reason == policy.ReasonTokenRevoked
 	changes := false // its last run went through, and changed something
 	run := func(c *change) error {
 		changes = false
-		if b := s.who.retried; b != nil && !c.a.bars.stands(b, c.base.settled) {
+		if p := s.who.retried; p != nil && !c.a.bars.keep(p, c.base.settled) {
 			return &Error{Kind: ErrConflict, Entity: about.noun, ID: about.id, Err: errSettled}
 		}
-		if settling(op) {
-			c.settles = &about
+		if upTo, ok := settling(op); ok {
+			c.settles = &decided{about, upTo}
 		}
 		err := fn(c)
 		changes = err == nil && len(c.events) > 0
@@ -106,7 +151,7 @@ func (s *Admin) decide(ctx context.Context, op string, org OrgID, about subject,
 	if !s.a.mayBar(ctx, s.who, op, org, about, changes, fn) {
 		return err
 	}
-	s.a.raiseBar(&bar{subject: about, reason: reason, who: s.who, again: again})
+	s.a.raiseBar(about, reason, &pending{decided: decided{about, final}, op: op, who: s.who, again: again})
 	s.a.log.Error("a call could not be stored; this process refuses its subject until it is", "op", op, "org", about.org, "id", about.id, "err", err)
 	return &Error{Kind: ErrBusy, Op: op, Entity: about.noun, ID: about.id, Err: err}
 }
@@ -158,49 +203,109 @@ func (a *Authority) barred(p *principal) policy.Reason {
 	return policy.ReasonUnspecified
 }
 
-// raiseBar puts up a bar.
-func (a *Authority) raiseBar(b *bar) {
+// raiseBar puts up a bar, or adds a call to the one that stands.
+func (a *Authority) raiseBar(about subject, reason policy.Reason, call *pending) {
 	var closed OrgID
 	a.bars.edit(func(all map[subject]*bar) {
-		all[b.subject] = b
-		if len(all) > maxBars {
-			closed = closeOrg(all)
+		b := all[about]
+		if b == nil {
+			b = &bar{reason: reason}
+			all[about] = b
 		}
+		if call != nil {
+			b.add(call, reason)
+		}
+		closed = bound(all, about)
 	})
 	if closed != "" {
-		a.log.Error("too many calls could not be stored: all of an org is refused until SuspendOrg or ResumeOrg is stored, or a restart", "org", closed)
+		a.log.Error("too many calls could not be stored, and not all of them are kept: all of an org is refused until SuspendOrg or ResumeOrg is stored, or a restart", "org", closed)
 		a.checkBarredWatches(closed)
 	}
-	a.checkBarredWatches(b.org)
+	a.checkBarredWatches(about.org)
 }
 
-// closeOrg replaces the bars of the org that has the most by one for all of it,
-// until somebody suspends or resumes it.
-func closeOrg(all map[subject]*bar) OrgID {
-	count := map[OrgID]int{}
-	var org OrgID
-	for s := range all {
-		if count[s.org]++; count[s.org] > count[org] {
-			org = s.org
+// add keeps a call behind those that are as final, or more.
+func (b *bar) add(call *pending, reason policy.Reason) {
+	alike, last := 0, 0
+	for i, p := range b.calls {
+		if p.op == call.op {
+			alike, last = alike+1, i
 		}
 	}
-	maps.DeleteFunc(all, func(s subject, _ *bar) bool { return s.org == org })
+	if alike == maxAlike {
+		b.calls[last] = call
+		return
+	}
+	at := slices.IndexFunc(b.calls, func(p *pending) bool { return p.final < call.final })
+	if at < 0 {
+		at = len(b.calls)
+	}
+	b.calls = slices.Insert(b.calls, at, call)
+	if at == 0 {
+		b.reason = reason
+	}
+}
+
+// bound keeps to maxBars. What has to go is of the org that has the most, which
+// is refused whole for it: the latest, or else preferably one without calls. It
+// returns the org that it closed.
+func bound(all map[subject]*bar, latest subject) (closed OrgID) {
+	if len(all) <= maxBars {
+		return ""
+	}
+	total, count := 0, map[OrgID]int{}
+	org := latest.org
+	for s := range all {
+		if s.noun != nounOrg {
+			total++
+			if count[s.org]++; count[s.org] > count[org] {
+				org = s.org
+			}
+		}
+	}
+	if total <= maxBars {
+		return ""
+	}
+	drop := latest
+	if latest.org != org || latest.noun == nounOrg {
+		for s, b := range all {
+			if s.org == org && s.noun != nounOrg {
+				if drop = s; len(b.calls) == 0 {
+					break
+				}
+			}
+		}
+	}
+	delete(all, drop)
 	whole := subject{org: org, noun: nounOrg, id: string(org)}
-	all[whole] = &bar{subject: whole, reason: policy.ReasonOrgSuspended}
+	if all[whole] != nil {
+		return ""
+	}
+	all[whole] = &bar{reason: policy.ReasonOrgSuspended}
 	return org
 }
 
-// unbar removes the bars of subjects that something stored has decided about.
-func (a *Authority) unbar(settled []subject) {
+// unbar removes what something stored has settled.
+func (a *Authority) unbar(settled []decided) {
 	if len(settled) == 0 || a.bars.count.Load() == 0 {
 		return
 	}
 	a.bars.edit(func(all map[subject]*bar) {
-		for _, s := range settled {
-			delete(all, s)
+		for _, d := range settled {
+			b := all[d.subject]
+			if b == nil {
+				continue
+			}
+			b.calls = slices.DeleteFunc(b.calls, d.settles)
+			if len(b.calls) == 0 {
+				delete(all, d.subject)
+			}
 		}
 	})
 }
+
+// settles reports whether a call need not be made any more.
+func (d decided) settles(p *pending) bool { return p.subject == d.subject && p.final <= d.final }
 
 func (bs *bars) edit(change func(all map[subject]*bar)) {
 	bs.mu.Lock()
@@ -212,83 +317,21 @@ func (bs *bars) edit(change func(all map[subject]*bar)) {
 	bs.count.Store(int64(len(bs.all)))
 }
 
-// list is what stands now.
-func (bs *bars) list() []*bar {
+// list is the calls that wait now; of each subject, the most final first.
+func (bs *bars) list() (calls []*pending) {
 	bs.mu.RLock()
 	defer bs.mu.RUnlock()
-	return slices.Collect(maps.Values(bs.all))
+	for _, b := range bs.all {
+		calls = append(calls, b.calls...)
+	}
+	return calls
 }
 
-// stands reports whether a bar is still there, and nothing that waits to be
-// committed removes it.
-func (bs *bars) stands(b *bar, settled []subject) bool {
+// keep reports whether a call still waits, and nothing that waits to be
+// committed settles it.
+func (bs *bars) keep(p *pending, settled []decided) bool {
 	bs.mu.RLock()
 	defer bs.mu.RUnlock()
-	return bs.all[b.subject] == b && !slices.Contains(settled, b.subject)
-}
-
-// retryInBackground makes the barred calls again, away from the poll, which must
-// not wait for a lock. At most one runs, and Close waits for it.
-func (a *Authority) retryInBackground() {
-	if a.bars.count.Load() != 0 && a.trying.CompareAndSwap(false, true) {
-		a.stopped.Go(func() {
-			defer a.trying.Store(false)
-			a.retryBars(context.Background())
-		})
-	}
-}
-
-// retryBars makes the barred calls again, until the first that still cannot be
-// stored.
-func (a *Authority) retryBars(ctx context.Context) {
-	for _, b := range a.bars.list() {
-		if b.again == nil {
-			continue
-		}
-		if a.closed.Load() {
-			return
-		}
-		err := b.again(ctx, &Admin{a: a, who: b.who.retrying(b)})
-		switch {
-		case err == nil, errors.Is(err, errSettled): // what is stored has removed it
-		case unstored(err):
-			return
-		case errors.Is(err, ErrNotFound): // it has ended otherwise
-			a.unbar([]subject{b.subject})
-		default:
-			a.log.Error("a call that could not be stored is refused now; this process goes on refusing its subject until another call decides", "org", b.org, "id", b.id, "err", err)
-			a.giveUp(b)
-		}
-	}
-}
-
-// giveUp leaves a bar that is not tried again.
-func (a *Authority) giveUp(b *bar) {
-	a.bars.edit(func(all map[subject]*bar) {
-		if all[b.subject] == b {
-			last := *b
-			last.again = nil
-			all[b.subject] = &last
-		}
-	})
-}
-
-// retrying is the actor for making its call again. What was barred does not
-// bar it: the call was judged without.
-func (w actor) retrying(b *bar) actor {
-	w.retried = b
-	if !w.system {
-		w.principal = w.principal.again()
-	}
-	return w
-}
-
-// again is the principal, and who acts for it, for making a call again.
-func (p *principal) again() *principal {
-	q := *p
-	q.retrying, q.chain = true, nil
-	for _, actor := range p.chain {
-		q.chain = append(q.chain, actor.again())
-	}
-	return &q
+	b := bs.all[p.subject]
+	return b != nil && slices.Contains(b.calls, p) && !slices.ContainsFunc(settled, func(d decided) bool { return d.settles(p) })
 }

@@ -414,111 +414,6 @@ func TestBarsWithoutReading(t *testing.T) {
 	}
 }
 
-// TestBarsAreSettled: the next call on the subject that is stored decides,
-// whichever way, and one that was put off does not come after it.
-func TestBarsAreSettled(t *testing.T) {
-	begin := failures()[0]
-	allowed := func(w *world, c caller) bool { return w.may(c.vouched, c.org, "wallets:read", policy.Root).Allowed }
-	t.Run("by activating", func(t *testing.T) {
-		w, store := reluctant(t)
-		c := w.caller()
-		store.how.Store(begin)
-		wantKind(t, last(w.in(c.org).DeactivateAccount(w.ctx, c.sa.ID)), identity.ErrBusy)
-		store.how.Store(nil)
-		if allowed(w, c) {
-			t.Fatal("it is not barred")
-		}
-		if must(w.in(c.org).ActivateAccount(w.ctx, c.sa.ID))(t) {
-			t.Error("activating an active account changed it")
-		}
-		if !allowed(w, c) {
-			t.Error("it is barred still")
-		}
-		w.id.Retry(w.ctx)
-		if !allowed(w, c) {
-			t.Error("a call from before came after it")
-		}
-	})
-	t.Run("by activating in a Write", func(t *testing.T) {
-		w, store := reluctant(t)
-		c := w.caller()
-		store.how.Store(begin)
-		wantKind(t, last(w.in(c.org).DeactivateAccount(w.ctx, c.sa.ID)), identity.ErrBusy)
-		store.how.Store(nil)
-		undo := errors.New("undo")
-		for _, keep := range []bool{false, true} {
-			err := w.id.Write(w.ctx, func(ctx context.Context, tx *identity.Tx) error {
-				must(tx.System("settle").In(c.org).ActivateAccount(ctx, c.sa.ID))(t)
-				if !keep {
-					return undo
-				}
-				return nil
-			})
-			if keep != (err == nil) || allowed(w, c) != keep {
-				t.Errorf("%v, allowed: %v", err, allowed(w, c))
-			}
-		}
-	})
-	t.Run("not by a rename, and not a sign-out by activating", func(t *testing.T) {
-		w, store := reluctant(t)
-		c := w.caller()
-		store.how.Store(begin)
-		wantKind(t, last(w.in(c.org).SignOutAccount(w.ctx, c.sa.ID)), identity.ErrBusy)
-		store.how.Store(nil)
-		name := "renamed"
-		must(w.in(c.org).UpdateAccount(w.ctx, c.sa.ID, identity.AccountPatch{DisplayName: &name}))(t)
-		must(w.in(c.org).ActivateAccount(w.ctx, c.sa.ID))(t)
-		if allowed(w, c) {
-			t.Error("it was let in again")
-		}
-	})
-	t.Run("not by another process", func(t *testing.T) {
-		a := open(t, func(w *world) { w.opts.Shared = true })
-		store := &stubborn{}
-		b := a.join(t, func(st identity.Store) identity.Store { store.Store = st; return store })
-		c := a.caller()
-		b.poll()
-		c.w = b
-		c.prove()
-		store.how.Store(begin)
-		wantKind(t, last(b.in(c.org).DeactivateAccount(b.ctx, c.sa.ID)), identity.ErrBusy)
-		must(a.in(c.org).DeactivateAccount(a.ctx, c.sa.ID))(t)
-		must(a.in(c.org).ActivateAccount(a.ctx, c.sa.ID))(t)
-		b.poll()
-		if bars, _ := b.id.Bars(); bars != 1 {
-			t.Errorf("%d bars", bars)
-		}
-		store.how.Store(nil)
-		b.id.Retry(b.ctx)
-		if got := must(a.in(c.org).Account(a.ctx, c.sa.ID))(t); got.State != identity.AccountInactive {
-			t.Errorf("%s", got.State)
-		}
-	})
-	t.Run("by a restart", func(t *testing.T) {
-		w, store := reluctant(t)
-		c := w.caller()
-		store.how.Store(begin)
-		wantKind(t, last(w.in(c.org).DeactivateAccount(w.ctx, c.sa.ID)), identity.ErrBusy)
-		store.how.Store(nil)
-		w.reopen()
-		if err := last(w.id.Authenticate(w.ctx, c.bearer)); err != nil {
-			t.Errorf("%v", err)
-		}
-	})
-	t.Run("latest of two", func(t *testing.T) {
-		w, store := reluctant(t)
-		c := w.caller()
-		store.how.Store(begin)
-		wantKind(t, last(w.in(c.org).DeactivateAccount(w.ctx, c.sa.ID)), identity.ErrBusy)
-		wantKind(t, last(w.in(c.org).ArchiveAccount(w.ctx, c.sa.ID)), identity.ErrBusy)
-		store.how.Store(nil)
-		w.id.Retry(w.ctx)
-		if got := must(w.in(c.org).Account(w.ctx, c.sa.ID))(t); got.State != identity.AccountArchived {
-			t.Errorf("%s", got.State)
-		}
-	})
-}
-
 // TestBarsOfOneself: who signs itself out, or gives up the key that it uses, can
 // have that stored though it is barred by it.
 func TestBarsOfOneself(t *testing.T) {
@@ -545,32 +440,6 @@ func TestBarsOfOneself(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
-	}
-}
-
-// TestBarsOfARefusedCall: when the actor may not make its call any more, the
-// subject stays refused until another call decides.
-func TestBarsOfARefusedCall(t *testing.T) {
-	w, store := reluctant(t)
-	c := w.caller()
-	clerk := w.user(c.org, "clerk", "*", "identity:*")
-	in := w.as(c.org, clerk)
-	store.how.Store(failures()[0])
-	wantKind(t, last(in.DeactivateAccount(w.ctx, c.sa.ID)), identity.ErrBusy)
-	store.how.Store(nil)
-	must(w.in(c.org).SignOutAccount(w.ctx, clerk))(t)
-	for range 2 {
-		w.id.Retry(w.ctx)
-		if bars, tried := w.id.Bars(); bars != 1 || tried != 0 {
-			t.Errorf("%d bars, %d tried", bars, tried)
-		}
-		if d := w.may(c.held, c.org, "wallets:read", policy.Root); d.Reason != policy.ReasonAccountInactive {
-			t.Errorf("%+v", d)
-		}
-	}
-	must(w.in(c.org).ActivateAccount(w.ctx, c.sa.ID))(t)
-	if d := w.may(c.held, c.org, "wallets:read", policy.Root); !d.Allowed {
-		t.Errorf("%+v", d)
 	}
 }
 
@@ -605,38 +474,6 @@ func TestNoBars(t *testing.T) {
 	}
 	if d := w.may(c.held, c.org, "wallets:read", policy.Root); d.Reason != policy.ReasonAccountInactive {
 		t.Errorf("%+v", d)
-	}
-}
-
-// TestBarsAreBounded: beyond the bound, the org that has the most is refused
-// whole, and nobody else.
-func TestBarsAreBounded(t *testing.T) {
-	w := open(t)
-	c := w.caller()
-	other := w.org("other")
-	u := w.user(other, "u", "wallets:read")
-	neighbour := w.login(other, u)
-	v := w.user(other, "v", "wallets:read")
-	second := w.login(other, v)
-	w.id.BarAccount(other, v)
-	for i := range identity.MaxBars {
-		w.id.BarAccount(c.org, identity.AccountID(fmt.Sprintf("us_%d", i)))
-	}
-	if bars, _ := w.id.Bars(); bars != 2 {
-		t.Errorf("%d bars", bars)
-	}
-	if d := w.may(c.held, c.org, "wallets:read", policy.Root); d.Reason != policy.ReasonOrgSuspended {
-		t.Errorf("%+v", d)
-	}
-	if d := w.may(neighbour, other, "wallets:read", policy.Root); !d.Allowed {
-		t.Errorf("the neighbour: %+v", d)
-	}
-	if d := w.may(second, other, "wallets:read", policy.Root); d.Reason != policy.ReasonAccountInactive {
-		t.Errorf("who is barred there: %+v", d)
-	}
-	must(w.sys().ResumeOrg(w.ctx, c.org))(t)
-	if d := w.may(c.held, c.org, "wallets:read", policy.Root); !d.Allowed {
-		t.Errorf("resumed: %+v", d)
 	}
 }
 

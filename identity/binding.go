@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/claviger-go/claviger/policy"
 )
@@ -105,6 +104,7 @@ func (o *OrgAdmin) GrantOwner(ctx context.Context, user AccountID) (BindingResul
 }
 
 func (o *OrgAdmin) makeBinding(ctx context.Context, op string, spec BindingSpec) (out BindingResult, err error) {
+	defer o.compileAhead(ctx, op, spec.Scope, spec)()
 	err = o.write(ctx, op, o.org, func(c *change) error {
 		if scoped(op) {
 			if spec.Scope.IsZero() {
@@ -203,7 +203,7 @@ func (c *change) createBinding(org OrgID, spec BindingSpec) (Binding, error) {
 	if err := c.checkReach(org, spec); err != nil {
 		return Binding{}, err
 	}
-	if err := c.checkCondition(spec.Condition); err != nil {
+	if err := checkSource(spec.Condition); err != nil {
 		return Binding{}, err
 	}
 	if spec.Immutable && !c.who.system {
@@ -214,6 +214,9 @@ func (c *change) createBinding(org OrgID, spec BindingSpec) (Binding, error) {
 		Reach: spec.Reach, Condition: spec.Condition, Reason: spec.Reason, Immutable: spec.Immutable, Meta: c.created(),
 	}
 	if err := c.mayBind(b); err != nil {
+		return Binding{}, err
+	}
+	if err := c.checkCondition(spec.Condition); err != nil { // after the rights: it may have to be compiled
 		return Binding{}, err
 	}
 	return c.insertBinding(b)
@@ -273,27 +276,12 @@ func (c *change) checkReach(org OrgID, spec BindingSpec) error {
 		if !OrgID(spec.Reach).valid() {
 			return invalid(nounBinding, "Reach", "%q is neither an org id nor %q", clip(string(spec.Reach)), string(ReachAll))
 		}
-		if _, err := c.tx.Orgs().Find(c.ctx, OrgID(spec.Reach), OrgID(spec.Reach)); err != nil {
-			return err
-		}
 	}
-	return c.permitName(PermInstance, policy.Root)
-}
-
-// checkCondition refuses a source that the language cannot read.
-func (c *change) checkCondition(source string) error {
-	switch {
-	case source == "":
-		return nil
-	case len(source) > policy.MaxCondition:
-		return invalid(nounBinding, "Condition", "%d bytes, at most %d", len(source), policy.MaxCondition)
-	case !utf8.ValidString(source):
-		return invalid(nounBinding, "Condition", "is not UTF-8")
+	if err := c.permitName(PermInstance, policy.Root); err != nil || spec.Reach == ReachAll {
+		return err // whether the org exists is for operators to learn
 	}
-	if err := c.a.model.Conditions.Check(source); err != nil {
-		return &Error{Kind: ErrInvalid, Entity: nounBinding, Field: "Condition", Err: err}
-	}
-	return nil
+	_, err = c.tx.Orgs().Find(c.ctx, OrgID(spec.Reach), OrgID(spec.Reach))
+	return err
 }
 
 // Binding returns one binding.

@@ -106,6 +106,7 @@ func (c *change) mayHave(a Account) error {
 func (c *change) boundaryChange(home, before, later *view, roles []string) error {
 	var both *view
 	for _, role := range roles {
+		shrinks, compared := false, false
 		for account := range later.rules.BoundedBy(role) {
 			if both == nil {
 				var err error
@@ -113,13 +114,19 @@ func (c *change) boundaryChange(home, before, later *view, roles []string) error
 					return err
 				}
 			}
-			if both.within(role+beside, role) {
+			if !compared {
+				shrinks, compared = both.within(role+beside, role), true
+			}
+			if shrinks {
 				if err := c.contains(Account{ID: AccountID(account), Org: later.org.ID}); err != nil {
 					return err
 				}
 				continue
 			}
 			for b := range later.bindingsAbove(account) {
+				if err := c.judged.look(); err != nil {
+					return err
+				}
 				if b.Effect != policy.Allow {
 					continue
 				}

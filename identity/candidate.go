@@ -16,11 +16,11 @@ type candidate struct {
 	views    map[OrgID]*view // the orgs that differ from what is published
 	foreign  uint64          // what others wrote up to here has been applied
 	doubt    uint64          // the doubts that it has settled by reading the log
-	settled  []subject       // no bar stands for them once this is published
+	settled  []decided       // the bars that it removes once this is published
 }
 
-// settle notes that no bar stands for a subject any more.
-func (c *candidate) settle(s subject) { c.settled = append(slices.Clip(c.settled), s) }
+// settle notes what was decided about a subject.
+func (c *candidate) settle(d decided) { c.settled = append(slices.Clip(c.settled), d) }
 
 func (c candidate) with(views map[OrgID]*view) candidate {
 	merged := make(map[OrgID]*view, len(c.views)+len(views))

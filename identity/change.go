@@ -27,8 +27,9 @@ type change struct {
 	loaded map[OrgID]*view // read on the way
 	inst   *instance
 	events []Event
-	// settles is the subject that the call decides about, whether or not it changes anything.
-	settles *subject
+	judged *judgement
+	// settles is what the call decides, whether or not it changes anything.
+	settles *decided
 }
 
 func (a *Authority) newChange(ctx context.Context, tx WriteTxn, cand candidate, who actor, op string, org OrgID) *change {
@@ -36,6 +37,7 @@ func (a *Authority) newChange(ctx context.Context, tx WriteTxn, cand candidate, 
 	return &change{
 		ctx: context.WithoutCancel(ctx), a: a, tx: tx, who: who, op: op, org: org,
 		at: time.UnixMicro(now).UTC(), now: now, base: cand, drafts: map[OrgID]*draft{}, loaded: map[OrgID]*view{}, inst: cand.instance,
+		judged: newJudgement(),
 	}
 }
 

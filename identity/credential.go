@@ -291,11 +291,9 @@ func (o *OrgAdmin) RenameCredential(ctx context.Context, id CredentialID, name s
 func (o *OrgAdmin) EnableCredential(ctx context.Context, id CredentialID) (changed bool, err error) {
 	return whether(o.editCredential(ctx, "EnableCredential", id, func(c *change, row *Credential, a Account) error {
 		switch row.State {
-		case CredentialActive:
-			return nil
-		case CredentialDisabled:
+		case CredentialActive, CredentialDisabled:
 			row.State = CredentialActive
-			return c.controls(a)
+			return c.controls(a) // of an active one, too: the call settles its bars
 		}
 		return &Error{Kind: ErrRevoked, Entity: nounCredential, ID: string(id), Err: errText("is " + string(row.State))}
 	}))
@@ -317,14 +315,16 @@ func (o *OrgAdmin) RevokeCredential(ctx context.Context, id CredentialID) (chang
 }
 
 func (c *change) endCredential(row *Credential, a Account, to CredentialState) error {
+	if !c.who.is(a.ID) { // one's own key can always be given up
+		if err := c.contains(a); err != nil {
+			return err // though nothing may change: the call settles bars
+		}
+	}
 	if row.State == to || row.State == CredentialRevoked {
 		return nil
 	}
 	row.State, row.MinRevision = to, c.revision()
-	if c.who.is(a.ID) {
-		return nil // one's own key can always be given up
-	}
-	return c.contains(a)
+	return nil
 }
 
 func (o *OrgAdmin) editCredential(ctx context.Context, op string, id CredentialID, edit func(*change, *Credential, Account) error) (out Credential, changed bool, err error) {

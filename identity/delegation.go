@@ -153,7 +153,7 @@ func (s *standpoint) judgeChain(asked *policy.Query, d *policy.Decision) {
 			*d = policy.Decision{Reason: reason}
 			return
 		}
-		if own := s.home.rules.Decide(q); !own.Allowed {
+		if own := s.home.rules.Decide(&q); !own.Allowed {
 			*d = policy.Decision{Reason: policy.ReasonDelegation, Binding: own.Binding, Missing: own.Missing}
 			return
 		}

@@ -48,7 +48,13 @@ func (c *change) eachHolds(home *view, p *principal, in OrgID, b policy.Binding)
 	}
 	claim := c.claim(account, p.limits, org, b)
 	missing, covered := c.covers(home, claim, in)
-	if covered || c.mayEscalate(home, claim) {
+	if !covered {
+		covered = c.mayEscalate(home, claim)
+	}
+	if err := c.judged.spent(); err != nil {
+		return err
+	}
+	if covered {
 		return nil
 	}
 	return &Error{Kind: ErrEscalation, Entity: nounRole, ID: strings.TrimSuffix(b.Role, beside), Err: errText("the actor does not hold " + missing + " at " + b.Scope.String())}
@@ -57,26 +63,26 @@ func (c *change) eachHolds(home *view, p *principal, in OrgID, b policy.Binding)
 // mayEscalate reports whether the actor may give away what it does not hold,
 // wherever and whenever the binding applies.
 func (c *change) mayEscalate(home *view, claim policy.Claim) bool {
-	claim.Definition = &policy.Role{Permissions: []string{PermEscalate}}
-	_, ok := home.rules.Covers(claim)
+	claim.Definition = &c.judged.escalate
+	_, ok := c.judged.covers(home.rules, claim)
 	return ok
 }
 
 // covers asks the actor's own org; the role may be a stored one of another org.
 func (c *change) covers(home *view, claim policy.Claim, in OrgID) (missing string, ok bool) {
 	if _, code := c.a.model.Roles.Lookup(claim.Role); code || in == home.org.ID {
-		return home.rules.Covers(claim)
+		return c.judged.covers(home.rules, claim)
 	}
 	target, err := c.view(in)
 	if err != nil {
 		return claim.Role, false
 	}
-	role, known := target.rules.Role(claim.Role)
-	if !known || len(role.Includes) > 0 {
+	role := c.judged.role(target.rules, claim.Role)
+	if role == nil || len(role.Includes) > 0 {
 		return claim.Role, false // includes are resolved in the org of the role: only an actor of that org can be compared
 	}
-	claim.Definition = &role
-	return home.rules.Covers(claim)
+	claim.Definition = role
+	return c.judged.covers(home.rules, claim)
 }
 
 // claim asks whether an account holds what a binding gives in an org, or what
@@ -205,6 +211,9 @@ func (c *change) eachBinding(org OrgID, subject string, concerns func(policy.Bin
 		return err
 	}
 	for b := range v.bindingsAbove(subject) {
+		if err := c.judged.look(); err != nil {
+			return err
+		}
 		if concerns(b) {
 			if err := c.holds(org, b); err != nil {
 				return err
@@ -242,6 +251,9 @@ func (c *change) roleChange(org OrgID, role string) error {
 	}
 	for _, id := range concerned {
 		for b := range v.rules.BindingsOfRole(id) {
+			if err := c.judged.look(); err != nil {
+				return err
+			}
 			if b.Effect == policy.Deny { // one that shrinks lets somebody do more, one that grows takes away
 				if err := c.heldBefore(before, b); err != nil {
 					return err
@@ -327,6 +339,9 @@ func (c *change) contains(a Account) error {
 		return nil
 	}
 	for b := range v.bindingsAbove(string(a.ID)) {
+		if err := c.judged.look(); err != nil {
+			return err
+		}
 		if b.Effect != policy.Allow || !v.rules.Manages(b.Role) {
 			continue
 		}

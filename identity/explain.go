@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -83,11 +84,12 @@ func (o *OrgAdmin) aboutAccount(ctx context.Context, op string, req AccountReque
 			s.org = o.org
 		}
 		if s.org != o.org && o.org == s.inst.row.SystemOrg {
-			target, err := view(s.org)
-			if err != nil {
+			switch target, err := view(s.org); {
+			case err == nil:
+				s.target = target.org.State
+			case !errors.Is(err, ErrNotFound): // an org that is not there answers like one that is not reached
 				return err
 			}
-			s.target = target.org.State
 		}
 		fn(&s)
 		return nil

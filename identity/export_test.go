@@ -90,19 +90,14 @@ func (a *Authority) SignOutInstance() {
 	a.publish(candidate{revision: a.revision.Load(), instance: &inst})
 }
 
-// Bars counts the bars that stand, and those among them that are tried again.
+// Bars counts the bars that stand, and the calls that are tried again.
 func (a *Authority) Bars() (all, tried int) {
-	for _, b := range a.bars.list() {
-		if all++; b.again != nil {
-			tried++
-		}
-	}
-	return all, tried
+	return int(a.bars.count.Load()), len(a.bars.list())
 }
 
 // BarAccount puts up a bar by hand.
 func (a *Authority) BarAccount(org OrgID, id AccountID) {
-	a.raiseBar(&bar{subject: subject{org: org, noun: nounAccount, id: string(id)}, reason: policy.ReasonAccountInactive})
+	a.raiseBar(subject{org: org, noun: nounAccount, id: string(id)}, policy.ReasonAccountInactive, nil)
 }
 
 // MaxBars is when an org is refused whole.
@@ -112,4 +107,4 @@ const MaxBars = maxBars
 func (a *Authority) Retry(ctx context.Context) { a.retryBars(ctx) }
 
 // Narrowing reports whether a call leaves a bar.
-func Narrowing(op string) bool { _, ok := narrowing(op); return ok }
+func Narrowing(op string) bool { _, _, ok := narrowing(op); return ok }

@@ -19,29 +19,30 @@ type Principal struct{ p *principal }
 
 // principal is what a Principal holds. It never changes once it is handed out.
 type principal struct {
-	a          *Authority
-	cell       *cell
-	org        OrgID
+	// What nearly every decision reads lies side by side.
+	a      *Authority
+	cell   *cell
+	org    OrgID
+	limits *policy.Limits // of the token; nil takes nothing away
+	chain  []*principal   // who acts for the account, the current actor first; nil for nearly all
+	handle policy.Handle  // in views of this line
+	glance
+
+	// Where the other rows are in views of this line.
+	line           uint64
+	accountSlot    uint32
+	credentialSlot uint32
+
 	account    AccountID
 	kind       AccountKind
 	credential CredentialID // empty for a vouched login
 	tokenID    string
 	method     string
 	authTime   int64
-	issued     uint64         // the revision that the proof was made at
-	expires    int64          // Unix microseconds, 0 = with the account
-	limits     *policy.Limits // of the token; nil takes nothing away
-	asked      *TokenRequest  // what limits was made of, nil with it
-	chain      []*principal   // who acts for the account, the current actor first; nil for nearly all
-	retrying   bool           // makes a call again that could not be stored: bars do not hold it up
-
-	glance
-
-	// Where the rows are in views of this line.
-	line           uint64
-	handle         policy.Handle
-	accountSlot    uint32
-	credentialSlot uint32
+	issued     uint64        // the revision that the proof was made at
+	expires    int64         // Unix microseconds, 0 = with the account
+	asked      *TokenRequest // what limits was made of, nil with it
+	retrying   bool          // makes a call again that could not be stored: bars do not hold it up
 }
 
 // glance is what a look at a principal found in one view: while that one is

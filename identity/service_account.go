@@ -33,6 +33,7 @@ type ServiceAccountSpec struct {
 	UnprovenPublicKey []byte
 	KeyName           string // what to call that key
 
+	// At most 256 of each.
 	Roles       []string      // names or ids of roles, bound at Root
 	Bindings    []BindingSpec // further bindings; the subject is left empty
 	Groups      []GroupID
@@ -71,6 +72,10 @@ func (o *OrgAdmin) EnsureServiceAccount(ctx context.Context, spec ServiceAccount
 }
 
 func (o *OrgAdmin) makeServiceAccount(ctx context.Context, op string, spec ServiceAccountSpec) (out ServiceAccountResult, err error) {
+	if err := checkLists(spec.Groups, spec.Roles, spec.Bindings, spec.Permissions); err != nil {
+		return out, wrap(op, err)
+	}
+	defer o.compileAhead(ctx, op, policy.Root, spec.Bindings...)()
 	err = o.write(ctx, op, o.org, func(c *change) error {
 		if !validServiceAccountName(spec.Name) {
 			return invalid(nounAccount, "Name", "%q does not match ^[a-z][a-z0-9]*(-[a-z0-9]+)*$ of at most 63 bytes", clip(spec.Name))
@@ -228,6 +233,9 @@ func (c *change) copyCaller(a Account) error {
 		return err
 	}
 	for b := range v.bindingsAbove(string(c.who.principal.account)) {
+		if err := c.judged.look(); err != nil {
+			return err
+		}
 		if ended(b.End, c.now) {
 			continue
 		}

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/claviger-go/claviger/policy"
 )
@@ -14,10 +15,10 @@ type UserSpec struct {
 	Description string
 	Labels      map[string]string
 	External    ExternalID
-	Inactive    bool     // made inactive
-	Boundary    string   // name or id of the role that its rights are cut down to; "" is none
-	Roles       []string // names or ids of roles, bound at Root
-	Groups      []GroupID
+	Inactive    bool      // made inactive
+	Boundary    string    // name or id of the role that its rights are cut down to; "" is none
+	Roles       []string  // names or ids of roles, bound at Root; at most 256
+	Groups      []GroupID // at most 256
 }
 
 // UserResult is a user that was made or found.
@@ -39,6 +40,9 @@ func (o *OrgAdmin) EnsureUser(ctx context.Context, spec UserSpec) (UserResult, e
 }
 
 func (o *OrgAdmin) makeUser(ctx context.Context, op string, spec UserSpec) (out UserResult, err error) {
+	if err := checkLists(spec.Groups, spec.Roles, nil, nil); err != nil {
+		return out, wrap(op, err)
+	}
 	err = o.write(ctx, op, o.org, func(c *change) error {
 		email, ok := foldEmail(spec.Email)
 		if !ok {
@@ -101,6 +105,20 @@ func (c *change) setEmail(a *Account, email string) error {
 		return conflict(nounAccount, email, "Email", "is that of "+string(found.ID))
 	}
 	a.Name = folded
+	return nil
+}
+
+// checkLists refuses an account that would be given more than a call can judge
+// while others wait.
+func checkLists(groups []GroupID, roles []string, bindings []BindingSpec, permissions []string) error {
+	for _, l := range []struct {
+		field string
+		n     int
+	}{{"Groups", len(groups)}, {"Roles", len(roles)}, {"Bindings", len(bindings)}, {"Permissions", len(permissions)}} {
+		if l.n > maxList {
+			return &Error{Kind: ErrLimit, Entity: nounAccount, Field: l.field, Err: fmt.Errorf("%d entries, at most %d", l.n, maxList)}
+		}
+	}
 	return nil
 }
 

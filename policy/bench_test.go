@@ -140,7 +140,7 @@ func (l *loaded) questions(n int) []question {
 		q := Query{Account: h, Org: s.org, Permission: l.perms[rnd.IntN(len(l.perms))], Path: l.paths[o][rnd.IntN(len(l.paths[o]))], Now: 1}
 		if rnd.IntN(10) < 7 {
 			e := g.entries()[rnd.IntN(len(g.entries()))]
-			b := s.binding(uint32(e) &^ viaGroup)
+			b := s.binding(uint32(e) & slotBits)
 			if b.Scope.Depth() == 3 {
 				q.Path = b.Scope
 			}
@@ -157,7 +157,7 @@ func BenchmarkDecide(b *testing.B) {
 			qs := l.questions(1 << 16)
 			allowed := 0
 			for _, q := range qs {
-				if q.s.Decide(q.q).Allowed {
+				if q.s.Decide(&q.q).Allowed {
 					allowed++
 				}
 			}
@@ -165,7 +165,7 @@ func BenchmarkDecide(b *testing.B) {
 			b.ResetTimer()
 			for i := range b.N {
 				q := &qs[i&(1<<16-1)]
-				q.s.Decide(q.q)
+				q.s.Decide(&q.q)
 			}
 			b.ReportMetric(float64(allowed)/(1<<16), "allowed/op")
 		})

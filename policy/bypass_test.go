@@ -41,7 +41,7 @@ func apart(t *testing.T, one, other Path) {
 		{denied.Snapshot(), one, false}, {denied.Snapshot(), under(one), false}, {denied.Snapshot(), other, true}, {denied.Snapshot(), under(other), true},
 	} {
 		h, _ := c.s.Account("ann")
-		if got := c.s.Decide(Query{Account: h, Permission: perm(t, "w:read"), Path: c.at}); got.Allowed != c.allowed {
+		if got := c.s.Decide(&Query{Account: h, Permission: perm(t, "w:read"), Path: c.at}); got.Allowed != c.allowed {
 			t.Errorf("bound at %q, asked at %q: %+v", one, c.at, got)
 		}
 	}
@@ -80,14 +80,14 @@ func TestBypassEmptyFields(t *testing.T) {
 		if mask&8 != 0 {
 			q.Org = "home"
 		}
-		if got := d.Snapshot().Decide(q); got.Allowed != (mask&7 == 7) {
+		if got := d.Snapshot().Decide(&q); got.Allowed != (mask&7 == 7) {
 			t.Errorf("%+v: %+v", q, got)
 		}
 		if q.Account == ann {
 			q.Account = bot
 		}
 		for _, s := range []*Snapshot{nil, New(Model{Catalog: empty}, ""), office(t).Snapshot(), d.Snapshot()} {
-			if got := s.Decide(q); got.Allowed || got.Reason == ReasonUnspecified {
+			if got := s.Decide(&q); got.Allowed || got.Reason == ReasonUnspecified {
 				t.Errorf("without a rule, %+v: %+v", q, got)
 			}
 		}

@@ -75,7 +75,7 @@ func (d *Draft) appendEntry(entries []uint64, subject, b uint32) []uint64 {
 	if row.subject != subject {
 		return entries
 	}
-	return append(entries, entry(d.s.scopes.row(row.scope).tag, b))
+	return append(entries, entry(d.s.scopes.row(row.scope).tag, b, row.deny()))
 }
 
 // groupEntries appends the entries of every group that a subject is in, once each.

@@ -108,6 +108,16 @@ func NewConditions(language Language, schema *Schema) *Conditions {
 	return &Conditions{language: language, schema: schema}
 }
 
+// Compiled is a source that is compiled, be it to an error. While it is held, the source is not compiled again.
+type Compiled struct{ in *condition }
+
+// Err is what [Conditions.Check] answers for the source.
+func (c Compiled) Err() error { return c.in.err }
+
+// Compile compiles a source ahead of its use, which is dear, so that what is done under a lock need not. The caller holds what it
+// returns, with [runtime.KeepAlive] if need be, until a snapshot has the condition.
+func (c *Conditions) Compile(source string) Compiled { return Compiled{c.intern(source)} }
+
 // Check reports whether a source is a condition: the error of the language, or [ErrNoLanguage].
 func (c *Conditions) Check(source string) error { return c.intern(source).err }
 

@@ -27,7 +27,7 @@ func TestSureDenyIsNamed(t *testing.T) {
 		}
 		s := d.Snapshot()
 		h, _ := s.Account("ann")
-		got := s.Decide(Query{Account: h, Permission: perm(t, "w:read"), Path: path(t, "p/1")})
+		got := s.Decide(&Query{Account: h, Permission: perm(t, "w:read"), Path: path(t, "p/1")})
 		if got != (Decision{Reason: ReasonDenied, Binding: "sure"}) {
 			t.Errorf("%q: %+v", order, got)
 		}

@@ -53,31 +53,32 @@ func (s *Snapshot) Covers(c Claim) (missing string, ok bool) {
 	h.cut(own, c.Limits)
 	for _, g := range [2]grants{own, s.system[own.kind()]} {
 		for _, e := range g.entries() {
-			s.weigh(h, &c, uint32(e)&^viaGroup)
+			if b := s.bindings.row(uint32(e) & slotBits); s.weighs(&c, uint32(e)&slotBits) {
+				h.use(b.role>>2, b.deny())
+			}
 		}
 	}
 	return h.lacks(role)
 }
 
-// weigh counts a binding of the account for or against a claim.
-func (s *Snapshot) weigh(h *holding, c *Claim, slot uint32) {
+// weighs reports whether a binding of the account counts for or against a claim.
+func (s *Snapshot) weighs(c *Claim, slot uint32) bool {
 	b := s.bindings.row(slot)
 	var l limit
 	if b.role&flagLimited != 0 {
 		l = *s.limits.at(slot)
 	}
 	dates, want := span{l.start, l.end}, c.span()
-	at := marked(s.scopes.name(b.scope))
+	at := Path{text: s.scopes.name(b.scope)} // only to be compared
 	switch {
 	case !s.within(l.reach, s.foreign(c.Org), c.Org) && !(b.deny() && c.Org == "*"): // every org has the denies of each
+		return false
 	case b.deny():
-		if dates.overlaps(want) && (at.Contains(c.Scope) || c.Scope.Contains(at)) {
-			h.use(b)
-		}
+		return dates.overlaps(want) && (at.Contains(c.Scope) || c.Scope.Contains(at))
 	case l.condition != nil && (l.condition.source != c.Condition || l.condition.ofPrincipal()):
-	case dates.contains(want) && at.Contains(c.Scope):
-		h.use(b)
+		return false
 	}
+	return dates.contains(want) && at.Contains(c.Scope)
 }
 
 func (c *Claim) span() span {
@@ -177,14 +178,13 @@ func (h *holding) def(id string) *Role {
 	return h.s.roles.row(slot).def
 }
 
-// use counts a binding.
-func (h *holding) use(b *bindingRow) {
-	slot := b.role >> 2
+// use counts a role that is bound.
+func (h *holding) use(slot uint32, deny bool) {
 	if def := h.s.roles.row(slot).def; def != nil && !h.noted[def.ID] {
 		h.noted[def.ID] = true
 		h.note(def)
 	}
-	if b.deny() {
+	if deny {
 		h.denies = append(h.denies, slot)
 	} else {
 		h.allows = append(h.allows, slot)

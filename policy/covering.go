@@ -21,7 +21,7 @@ func (s *Snapshot) covering(g grants, path Path) iter.Seq[uint32] {
 			}
 			for ; i < len(f.entries) && uint32(f.entries[i]>>32) <= tag; i++ {
 				e := uint32(f.entries[i])
-				if uint32(f.entries[i]>>32) == tag && s.scopeCovers(s.bindings.row(e&^viaGroup).scope, path) && !yield(e) {
+				if uint32(f.entries[i]>>32) == tag && s.scopeCovers(s.bindings.row(e&slotBits).scope, path) && !yield(e) {
 					return false
 				}
 			}

@@ -53,7 +53,7 @@ func decide(t testing.TB, s *Snapshot, account, org, permission, at string, now 
 	if at != "" {
 		q.Path = path(t, at)
 	}
-	return s.Decide(q)
+	return s.Decide(&q)
 }
 
 // TestSec46_DenyByDefault holds every reason that a snapshot gives, and that nothing absent or unknown is ever allowed.
@@ -104,14 +104,14 @@ func TestSec46_DenyByDefault(t *testing.T) {
 		}
 	}
 	var none *Snapshot
-	if got := none.Decide(Query{}); got != (Decision{Reason: ReasonUnavailable}) {
+	if got := none.Decide(&Query{}); got != (Decision{Reason: ReasonUnavailable}) {
 		t.Errorf("a nil snapshot answers %+v", got)
 	}
 	if (Decision{}).Allowed || (Decision{}).Reason.String() != "unspecified" {
 		t.Error("the zero decision is something")
 	}
 	for _, h := range []Handle{{}, {slot: 1}, {slot: 1, life: 1}, {slot: 3, life: 2}, {slot: 1 << 31, life: 1}} {
-		if got := s.Decide(Query{Account: h, Permission: perm(t, "w:read"), Path: Root}); got.Reason != ReasonUnknownAccount {
+		if got := s.Decide(&Query{Account: h, Permission: perm(t, "w:read"), Path: Root}); got.Reason != ReasonUnknownAccount {
 			t.Errorf("handle %v: %+v", h, got)
 		}
 	}
@@ -315,15 +315,15 @@ func TestCollisions(t *testing.T) {
 	forged := path(t, "p/2")
 	forged.tags[0] = path(t, "p/1").tags[0]
 	h, _ := s.Account("ann")
-	if got := s.Decide(Query{Account: h, Permission: perm(t, "w:read"), Path: forged}); got.Allowed {
+	if got := s.Decide(&Query{Account: h, Permission: perm(t, "w:read"), Path: forged}); got.Allowed {
 		t.Errorf("a path with the tag of another is answered %+v", got)
 	}
-	if got := s.Decide(Query{Account: h, Permission: Permission{"w:none", perm(t, "w:read").hash}, Path: path(t, "p/1")}); got.Reason != ReasonUnknownPermission {
+	if got := s.Decide(&Query{Account: h, Permission: Permission{"w:none", perm(t, "w:read").hash}, Path: path(t, "p/1")}); got.Reason != ReasonUnknownPermission {
 		t.Errorf("a permission with the hash of another is answered %+v", got)
 	}
 	forged.tags[0] = rootTag
 	bind(t, d, "r", "ann", "code:reader", "/", Deny)
-	if got := d.Snapshot().Decide(Query{Account: h, Permission: perm(t, "w:read"), Path: forged}); got.Binding != "r" {
+	if got := d.Snapshot().Decide(&Query{Account: h, Permission: perm(t, "w:read"), Path: forged}); got.Binding != "r" {
 		t.Errorf("a path with the tag of Root is answered %+v", got)
 	}
 }
@@ -340,7 +340,7 @@ func TestDecideAllocates(t *testing.T) {
 		{Account: h, Org: "other", Permission: perm(t, "w:read"), Path: path(t, "p/3")},
 		{Account: h, Permission: perm(t, "w:none"), Path: path(t, "p/3")},
 	} {
-		if n := testing.AllocsPerRun(100, func() { s.Decide(q) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { s.Decide(&q) }); n != 0 {
 			t.Errorf("%v: %v allocations", q, n)
 		}
 	}

@@ -38,7 +38,7 @@ func Example() {
 		if err != nil {
 			panic(err)
 		}
-		d := snapshot.Decide(policy.Query{Account: account, Permission: create, Path: path})
+		d := snapshot.Decide(&policy.Query{Account: account, Permission: create, Path: path})
 		fmt.Println(path, d.Allowed, d.Reason, d.Binding)
 	}
 	// Output:

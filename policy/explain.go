@@ -8,7 +8,7 @@ import (
 // Explain answers a query as [Snapshot.Decide] does, and says why, or why not. It tries every binding of the account, those that
 // are out of the question included, and so is not for the path of requests.
 func (s *Snapshot) Explain(q Query) Explanation {
-	e := Explanation{Decision: s.Decide(q), Org: q.Org, Permission: q.Permission.name, Path: q.Path, Now: q.Now}
+	e := Explanation{Decision: s.Decide(&q), Org: q.Org, Permission: q.Permission.name, Path: q.Path, Now: q.Now}
 	if s == nil {
 		return e
 	}
@@ -40,7 +40,7 @@ func (s *Snapshot) try(e *Explanation, q *Query, own grants, perm uint32) {
 	seen := map[uint32]bool{} // what a system group gives may come a second time through a group
 	for _, g := range [2]grants{own, s.system[own.kind()]} {
 		for _, x := range g.entries() {
-			if slot := uint32(x) &^ viaGroup; !seen[slot] {
+			if slot := uint32(x) & slotBits; !seen[slot] {
 				seen[slot] = true
 				e.Bindings = append(e.Bindings, s.tryBinding(q, l, slot, perm))
 			}

@@ -146,7 +146,7 @@ type answer struct {
 func (h *harvest) gather(g grants) {
 	s := h.s
 	for _, e := range g.entries() {
-		slot := uint32(e) &^ viaGroup
+		slot := uint32(e) & slotBits
 		b := s.bindings.row(slot)
 		if !s.concerns(b).has(h.perm) || !s.counts(slot, b, h.foreign, h.q.Org, h.q.Now) {
 			continue

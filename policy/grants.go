@@ -17,7 +17,7 @@ import (
 //	boundary slot of its boundary role, only if it is bounded
 //
 // A tag is half of the keyed hash of a scope, and a bucket the upper bits of a tag. For an account the entries are its own
-// bindings and those of its groups, the latter marked viaGroup; for a group only its own.
+// bindings and those of its groups, the latter marked viaGroup; for a group only its own. Those of denies are marked denies.
 type grants []uint64
 
 // group and nobody continue the kinds of account: nobody is an id that something names and that does not exist.
@@ -26,12 +26,22 @@ const (
 	group  Kind = 3
 )
 
-const viaGroup = 1 << 31
+const (
+	viaGroup = 1 << 31
+	denies   = 1 << 30
+	slotBits = denies - 1 // of a binding
+)
 
 // few entries are looked at one by one, since that is faster than looking them up.
 const few = 32
 
-func entry(tag, binding uint32) uint64 { return uint64(tag)<<32 | uint64(binding) }
+func entry(tag, binding uint32, deny bool) uint64 {
+	e := uint64(tag)<<32 | uint64(binding)
+	if deny {
+		e |= denies
+	}
+	return e
+}
 
 // bounded marks an account that has a boundary.
 const bounded = 1 << 24
@@ -148,7 +158,7 @@ func (f *finder) first(tag uint32) int {
 func (g grants) own() iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		for _, e := range g.entries() {
-			if b := uint32(e); b&viaGroup == 0 && !yield(b) {
+			if b := uint32(e); b&viaGroup == 0 && !yield(b&slotBits) {
 				return
 			}
 		}

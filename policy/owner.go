@@ -71,13 +71,13 @@ func (s *Snapshot) owner(account uint32, now int64) bool {
 			if uint32(e>>32) != rootTag {
 				continue
 			}
-			slot := uint32(e) &^ viaGroup
+			slot := uint32(e) & slotBits
 			b := s.bindings.row(slot)
 			if b.scope != slotRoot {
 				continue
 			}
 			if b.deny() && s.mayCount(slot, b, now) || !b.deny() && s.forEver(slot, b, now) {
-				h.use(b)
+				h.use(b.role>>2, b.deny())
 			}
 		}
 	}

@@ -100,7 +100,7 @@ func (s *Snapshot) PermissionsOn(q Query) Permissions {
 	var doubts []doubt
 	for _, g := range [2]grants{own, system} {
 		for e := range s.covering(g, q.Path) {
-			slot := e &^ viaGroup
+			slot := e & slotBits
 			b := s.bindings.row(slot)
 			if !s.counts(slot, b, foreign, q.Org, q.Now) {
 				continue

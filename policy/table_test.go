@@ -81,7 +81,7 @@ func TestGrants(t *testing.T) {
 				tag = ^uint32(0)
 			}
 			count[tag]++
-			entries = append(entries, entry(tag, uint32(i+1)))
+			entries = append(entries, entry(tag, uint32(i+1), i%7 == 0))
 		}
 		ups, members := []uint32{7, 8, 9}[:n%4], []uint32{1, 2, 3, 4}[:n%5]
 		role := uint32(n % 3)

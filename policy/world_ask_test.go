@@ -39,9 +39,9 @@ func (w *world) ask(s *Snapshot, questions []worldQuestion) []Decision {
 	answers := make([]Decision, len(questions))
 	for i, x := range questions {
 		x.q.Account, _ = s.Account(x.account)
-		answers[i] = s.Decide(x.q)
+		answers[i] = s.Decide(&x.q)
 		found := s.Find(x.q.Account)
-		if x.q.Found = &found; s.Decide(x.q) != answers[i] {
+		if x.q.Found = &found; s.Decide(&x.q) != answers[i] {
 			w.fail("%s is answered otherwise once its account is found", show(x.naiveQuestion))
 		}
 	}
@@ -71,17 +71,17 @@ func (w *world) compareSubjects(s *Snapshot) {
 	}
 	for i, x := range w.questions {
 		x.q.Account, _ = s.Account(x.account)
-		want := s.Decide(x.q)
+		want := s.Decide(&x.q)
 		for j, f := range slices.Concat(here, w.found) {
 			if j >= len(here) && f.account != x.q.Account {
 				if i >= 5 {
 					continue
 				}
 				x.q.Account, x.q.Found = f.account, nil // perhaps of an account that is gone
-				want = s.Decide(x.q)
+				want = s.Decide(&x.q)
 			}
-			if x.q.Found = &f; s.Decide(x.q) != want {
-				w.fail("%s: %s with what was found elsewhere, want %s", show(x.naiveQuestion), show(s.Decide(x.q)), show(want))
+			if x.q.Found = &f; s.Decide(&x.q) != want {
+				w.fail("%s: %s with what was found elsewhere, want %s", show(x.naiveQuestion), show(s.Decide(&x.q)), show(want))
 			}
 		}
 	}
@@ -109,7 +109,7 @@ func (w *world) compareTimes(s *Snapshot) {
 		x.now = int64(w.rnd.IntN(45))
 		for range 6 {
 			x.q.Now = x.now
-			got := s.Decide(x.q)
+			got := s.Decide(&x.q)
 			if want, _ := w.decide(x.naiveQuestion); got.Reason != want {
 				w.fail("%s: %s, want %v", show(x.naiveQuestion), show(got), want)
 			}
@@ -122,7 +122,7 @@ func (w *world) compareTimes(s *Snapshot) {
 			if w.rnd.IntN(2) == 0 {
 				x.q.Now = last
 			}
-			if then := s.Decide(x.q); then.Reason != got.Reason {
+			if then := s.Decide(&x.q); then.Reason != got.Reason {
 				w.fail("%s: %s, and at %d already %s, before the boundary %d", show(x.naiveQuestion), show(got), x.q.Now, show(then), next)
 			}
 			if x.now = next; !more {
@@ -152,7 +152,7 @@ func (w *world) compareHandles(s *Snapshot) {
 		if slices.ContainsFunc(w.names.accounts, func(id string) bool { return w.handles[id] == h }) {
 			w.fail("a dead handle lives again")
 		}
-		if r := s.Decide(Query{Account: h, Permission: perm(w.t, w.specs[0].Name), Path: Root}).Reason; r != ReasonUnknownAccount {
+		if r := s.Decide(&Query{Account: h, Permission: perm(w.t, w.specs[0].Name), Path: Root}).Reason; r != ReasonUnknownAccount {
 			w.fail("a dead handle is answered %v", r)
 		}
 	}

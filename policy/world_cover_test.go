@@ -65,6 +65,7 @@ func (w *world) gives(r Role, held func(name string) bool) bool {
 // compareCovers compares Covers with the reference, and with what the account can really do.
 func (w *world) compareCovers(s *Snapshot) {
 	rnd := w.rnd
+	coverages := map[Handle]*Coverage{} // asked again and again
 	for range 10 {
 		a, org := pick(rnd, append([]string{"g1"}, w.names.accounts...)), pick(rnd, append([]string{"*"}, worldOrgs...))
 		id := pick(rnd, append([]string{"code:reader", "code:writer", "code:gone"}, w.names.roles...))
@@ -79,6 +80,18 @@ func (w *world) compareCovers(s *Snapshot) {
 			c.Limits = NewLimits(w.model.Catalog, limited, Path{})
 		}
 		missing, got := s.Covers(c)
+		again := coverages[h]
+		if again == nil || c.Limits != nil {
+			again = s.Coverage(h, c.Limits)
+		}
+		if c.Limits == nil {
+			coverages[h] = again
+		}
+		for range 2 {
+			if _, ok := again.Covers(c); ok != got {
+				w.fail("%s covers %s for %s: %v, but %v among other claims", a, c.Role, show(c), got, ok)
+			}
+		}
 		from, to := now, end
 		if start > now {
 			from = start
@@ -100,8 +113,8 @@ func (w *world) compareCovers(s *Snapshot) {
 				continue
 			}
 			q.Account = h
-			if _, known := w.model.Catalog.Lookup(x.perm); known && w.defines(r, x.perm, true) && !s.Decide(q).Allowed {
-				w.fail("%s covers %s for %s, yet: %s is answered %s", a, show(r), show(c), show(x.naiveQuestion), show(s.Decide(q)))
+			if _, known := w.model.Catalog.Lookup(x.perm); known && w.defines(r, x.perm, true) && !s.Decide(&q).Allowed {
+				w.fail("%s covers %s for %s, yet: %s is answered %s", a, show(r), show(c), show(x.naiveQuestion), show(s.Decide(&q)))
 			}
 		}
 	}

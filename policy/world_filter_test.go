@@ -32,7 +32,7 @@ func (w *world) compareFilters(s *Snapshot) {
 			}
 			q, n := x.q, x.naiveQuestion
 			q.Path, n.path = p, text
-			want := s.Decide(q).Allowed
+			want := s.Decide(&q).Allowed
 			got := f.Match(p)
 			sound, complete, anything = sound && (!got || want), complete && (got || !want), anything || got
 			if hope != nil && !more {

@@ -221,7 +221,7 @@ func (w *world) checkVia(account string, via []string, subject string) {
 
 func (w *world) compareExplanation(s *Snapshot, x worldQuestion) {
 	e := s.Explain(x.q)
-	if d := s.Decide(x.q); e.Decision != d {
+	if d := s.Decide(&x.q); e.Decision != d {
 		w.fail("%+v: explained as %+v, decided as %+v", x.naiveQuestion, e.Decision, d)
 	}
 	want := map[string]bool{}
@@ -340,7 +340,7 @@ func (w *world) followNeeds(s *Snapshot, x worldQuestion, e Explanation) {
 		case WayToken:
 			x.q.Limits = NewLimits(w.model.Catalog, []string{way.Permission}, way.Path)
 		}
-		if after := d.Snapshot().Decide(x.q); after.Allowed != (i == len(e.Needed)-1) {
+		if after := d.Snapshot().Decide(&x.q); after.Allowed != (i == len(e.Needed)-1) {
 			w.fail("%+v: %+v after %d of %+v", x.naiveQuestion, after, i+1, e.Needed)
 		}
 	}

@@ -91,7 +91,7 @@ func (e *edited) ask(account, permission string, node int, given bool) error {
 		return err
 	}
 	h, _ := e.s.Account(account)
-	d := e.s.Decide(policy.Query{Account: h, Permission: p, Path: e.w.Orgs[0].Nodes[node].Path})
+	d := e.s.Decide(&policy.Query{Account: h, Permission: p, Path: e.w.Orgs[0].Nodes[node].Path})
 	if given && !d.Allowed {
 		return fmt.Errorf("the change is not seen: %v", d.Reason)
 	}

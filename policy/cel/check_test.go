@@ -89,8 +89,15 @@ func TestRefused(t *testing.T) {
 		{`principal.groups.all(a, resource.tags.all(b, principal.groups.all(c, a < b && b < c)))`, "", "could cost"},
 		{`principal.groups.all(g, g.matches("^(a|b|c|d|e|f|g|h)+$"))`, "", "could cost"},
 		{`principal.groups.exists(a, a in resource.tags) || resource.tags.exists(a, a in principal.groups)`, "", "could cost"},
-		{strings.Repeat("(", 1000) + "true" + strings.Repeat(")", 1000), "", "recursion limit"},
-		{strings.Repeat("[", 2000), "", ""},
+		{strings.Repeat("(", 500) + "true" + strings.Repeat(")", 500), "", "recursion limit"},
+		{strings.Repeat("[", 1000), "", ""},
+
+		// What would take long to compile.
+		{strings.Repeat("[", 2000), "1:1", "more than 1024 words and signs"},
+		{strings.Repeat("amount==1||", 370) + "true", "1:1", "more than 1024 words and signs"},
+		{`r"\" == "` + strings.Repeat("1,", 600) + `"`, "1:1", "more than 1024 words and signs"},
+		{strings.Repeat("amount==1||", 128) + "true", "1:1", "513 operations and values, at most 512"},
+		{strings.Repeat(`["a"].all(x,x=="a")&&`, 50) + "true", "1:1", "operations and values, at most 512"},
 	} {
 		c, err := new(Language).Compile(tt.source, testSchema(t))
 		name := tt.source[:min(len(tt.source), 80)]

@@ -43,4 +43,7 @@
 //
 // The worst cost of a condition is computed when it is compiled, for values as long as [MaxString], [MaxStrings] and
 // [MaxElement] allow; longer values count as missing. What could cost too much is refused.
+//
+// What would take long to compile is refused as well: a source of more than 1,024 words and signs, those of its texts included, or
+// of more than 512 operations and values.
 package cel

@@ -33,11 +33,12 @@ func errorOf(tree *ast.AST, e ast.Expr, format string, args ...any) *Error {
 
 // firstIssue gives the first of what the parser or the type checker found.
 func firstIssue(issues *cel.Issues) error {
+	err := issues.Err() // which puts them in order
 	if all := issues.Errors(); len(all) > 0 {
 		// There is one container, without a name.
 		return errorAt(all[0].Location, "%s", strings.TrimSuffix(all[0].Message, " (in container '')"))
 	}
-	if err := issues.Err(); err != nil {
+	if err != nil {
 		return errorAt(nil, "%v", err)
 	}
 	return nil

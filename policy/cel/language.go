@@ -11,9 +11,6 @@ import (
 	"github.com/claviger-go/claviger/policy"
 )
 
-// maxDepth is how deep expressions may be nested.
-const maxDepth = 64
-
 // Language compiles conditions. The zero value is ready for use. It is safe for concurrent use and must not be copied.
 type Language struct {
 	// MaxCost is the greatest cost of a condition, 0 for [DefaultMaxCost]. A unit is about what it takes to read an attribute,
@@ -32,7 +29,7 @@ type vocabulary struct {
 }
 
 // Compile checks a source and compiles it. Every error is an [*Error], of a source that is longer than [policy.MaxCondition]
-// bytes, is not UTF-8, does not parse, names what does not exist, is not of type bool, has a malformed constant, or could cost
+// bytes, is not UTF-8, is too big, does not parse, names what does not exist, is not of type bool, has a malformed constant, or could cost
 // more than MaxCost. The schema may be nil.
 func (l *Language) Compile(source string, schema *policy.Schema) (policy.Condition, error) {
 	c, err := l.compile(source, schema, slack(l.maxCost()))
@@ -49,12 +46,21 @@ func (l *Language) compile(source string, schema *policy.Schema, limit uint64) (
 		return nil, errorAt(nil, "longer than %d bytes", policy.MaxCondition)
 	case !utf8.ValidString(source):
 		return nil, errorAt(nil, "not UTF-8")
+	case tokens(source) > maxTokens:
+		return nil, errorAt(nil, "more than %d words and signs", maxTokens)
 	}
 	env, err := l.env(schema)
 	if err != nil {
 		return nil, errorAt(nil, "%v", err)
 	}
-	typed, issues := env.Compile(source)
+	parsed, issues := env.Parse(source)
+	if err := firstIssue(issues); err != nil {
+		return nil, err
+	}
+	if n := nodes(parsed.NativeRep()); n > maxNodes {
+		return nil, errorAt(nil, "%d operations and values, at most %d", n, maxNodes)
+	}
+	typed, issues := env.Check(parsed)
 	if err := firstIssue(issues); err != nil {
 		return nil, err
 	}

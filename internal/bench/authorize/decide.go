@@ -104,5 +104,5 @@ func (e snapshots) prepare(_ int, w *workload.World, stream []workload.Question)
 		requests = append(requests, request{home, policy.Query{
 			Account: handle, Org: strings.Clone(w.Orgs[q.Org].ID), Permission: name, Path: path, Now: 1}})
 	}
-	return func(i int) (bool, error) { return requests[i].org.Decide(requests[i].query).Allowed, nil }, nil
+	return func(i int) (bool, error) { return requests[i].org.Decide(&requests[i].query).Allowed, nil }, nil
 }
