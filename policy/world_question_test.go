@@ -149,7 +149,7 @@ func (w *world) compareHolders(s *Snapshot, x worldQuestion) {
 		}
 		line := h.Account
 		if h.Conditional {
-			line = "" // one of what is lacking is named, or a condition that names nothing
+			// One of what is lacking is named, or a condition that names nothing.
 			_, _, lacking := w.open(x.naiveQuestion)
 			if h.Missing != "" && !lacking[h.Missing] {
 				w.fail("%+v: %+v: want one of %v missing", x.naiveQuestion, h, lacking)

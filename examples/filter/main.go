@@ -96,8 +96,9 @@ func run(ctx context.Context, out io.Writer) {
 func list(ctx context.Context, host *sql.DB, f identity.Filter, org identity.OrgID) map[document]bool {
 	where, args, err := f.SQL(columns)
 	check(err)
-	rows := must(host.QueryContext(ctx, "SELECT project, id, title FROM document WHERE org = ? AND "+where+" ORDER BY project, id",
-		append([]any{string(org)}, args...)...))
+	rows, err := host.QueryContext(ctx, "SELECT project, id, title FROM document WHERE org = ? AND "+where+" ORDER BY project, id",
+		append([]any{string(org)}, args...)...)
+	check(err)
 	defer func() { check(rows.Close()) }()
 	found := map[document]bool{}
 	for rows.Next() {

@@ -81,20 +81,25 @@ func scan(db *sql.DB, org string) error {
 		{"SELECT id, subject, role, scope, effect, starts_at, ends_at, reach, condition FROM identity_binding WHERE org_id = $1", []any{&a, &b, &c, &d, &e, &i, &j, &f, &g}},
 		{"SELECT id, account_id, type, state, valid_until, ends_at, min_revision FROM identity_credential WHERE org_id = $1", []any{&a, &b, &c, &d, &i, &j, &k}},
 	} {
-		rows, err := db.Query(q.text, org)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			if err := rows.Scan(q.into...); err != nil {
-				return errors.Join(err, rows.Close())
-			}
-		}
-		if err := rows.Err(); err != nil {
+		if err := scanTable(db, q.text, org, q.into); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func scanTable(db *sql.DB, text, org string, into []any) error {
+	rows, err := db.Query(text, org)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // reading to the end has closed it
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // memory reads what workload L takes in memory once every org is loaded, in bytes for one binding.

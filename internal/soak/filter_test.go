@@ -3,7 +3,6 @@ package soak
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"path/filepath"
@@ -118,7 +117,11 @@ func compareRows(t *testing.T, host *sql.DB, id *identity.Authority, form *filte
 	if form.columns.First != 0 { // among arguments of the host's own
 		query, args = "SELECT n FROM resource WHERE n >= $1 AND "+where+" AND n < $2", append([]any{0, 1 << 40}, args...)
 	}
-	rows := must(host.QueryContext(t.Context(), query, args...))(t)
+	rows, err := host.QueryContext(t.Context(), query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }() // reading to the end has closed it
 	got := map[int64]bool{}
 	for rows.Next() {
 		var n int64
@@ -127,7 +130,7 @@ func compareRows(t *testing.T, host *sql.DB, id *identity.Authority, form *filte
 		}
 		got[n] = true
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
 	for n, p := range paths {
@@ -142,7 +145,11 @@ func compareRows(t *testing.T, host *sql.DB, id *identity.Authority, form *filte
 // readPaths gives the path of every row, the zero Path where there is none.
 func readPaths(t *testing.T, host *sql.DB, form *filterForm) map[int64]policy.Path {
 	t.Helper()
-	rows := must(host.QueryContext(t.Context(), "SELECT n, "+form.values+" FROM resource"))(t)
+	rows, err := host.QueryContext(t.Context(), "SELECT n, "+form.values+" FROM resource")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }() // reading to the end has closed it
 	paths := map[int64]policy.Path{}
 	for rows.Next() {
 		var n int64
@@ -156,7 +163,7 @@ func readPaths(t *testing.T, host *sql.DB, form *filterForm) map[int64]policy.Pa
 		}
 		paths[n], _ = form.pathOf(values)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
 	return paths
@@ -167,6 +174,7 @@ func fillHost(t *testing.T, host *sql.DB, rnd *mathrand.Rand, n int) {
 	t.Helper()
 	tx := must(host.BeginTx(t.Context(), nil))(t)
 	stmt := must(tx.PrepareContext(t.Context(), "INSERT INTO resource (path, folded, t, p, f, \"I d\", number, counted) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"))(t)
+	defer func() { _ = stmt.Close() }() // committing has closed it
 	value := func(v any) any {
 		text, isText := v.(string)
 		switch rnd.IntN(40) {
@@ -193,7 +201,7 @@ func fillHost(t *testing.T, host *sql.DB, rnd *mathrand.Rand, n int) {
 		must(stmt.ExecContext(t.Context(), value(p), value(p), []any{value(p), rnd.IntN(12) - 1}[rnd.IntN(2)],
 			segment(), segment(), segment(), []any{segment(), number()}[rnd.IntN(2)], value(number())))(t)
 	}
-	if err := errors.Join(stmt.Close(), tx.Commit()); err != nil {
+	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
 }
