@@ -83,12 +83,12 @@ func (d *Draft) PutBinding(b Binding) error {
 	}
 	slot := d.s.bindings.add(d.own, h, b.ID)
 	if b.Start != 0 || b.End != 0 || b.Reach != "" || b.Condition != "" {
-		row.role |= flagLimited
-		l := &limit{pos: slot % pageSize, start: b.Start, end: b.End, reach: b.Reach}
+		row.role |= flagTerms
+		l := &terms{pos: slot % pageSize, start: b.Start, end: b.End, reach: b.Reach}
 		if b.Condition != "" {
 			l.condition = d.s.conditions.intern(b.Condition)
 		}
-		d.s.limits.set(d.own, slot, l)
+		d.s.terms.set(d.own, slot, l)
 	}
 	*d.s.bindings.edit(d.own, slot) = row
 	w := d.touch(row.subject)
@@ -109,8 +109,8 @@ func (d *Draft) RemoveBinding(id string) {
 
 func (d *Draft) dropBinding(h uint64, slot uint32) {
 	row := *d.s.bindings.row(slot)
-	if row.role&flagLimited != 0 {
-		d.s.limits.set(d.own, slot, nil)
+	if row.role&flagTerms != 0 {
+		d.s.terms.set(d.own, slot, nil)
 	}
 	d.s.bindings.drop(d.own, h, slot)
 	d.released = append(d.released, slot)

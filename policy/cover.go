@@ -64,9 +64,9 @@ func (s *Snapshot) Covers(c Claim) (missing string, ok bool) {
 // weighs reports whether a binding of the account counts for or against a claim.
 func (s *Snapshot) weighs(c *Claim, slot uint32) bool {
 	b := s.bindings.row(slot)
-	var l limit
-	if b.role&flagLimited != 0 {
-		l = *s.limits.at(slot)
+	var l terms
+	if b.role&flagTerms != 0 {
+		l = *s.terms.at(slot)
 	}
 	dates, want := span{l.start, l.end}, c.span()
 	at := Path{text: s.scopes.name(b.scope)} // only to be compared

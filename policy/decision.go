@@ -191,7 +191,7 @@ func (w *walk) apply(e uint32) {
 		return
 	}
 	t := True
-	if b.role&flagLimited != 0 {
+	if b.role&flagTerms != 0 {
 		t, _ = s.outcome(slot, w.q)
 	}
 	switch {
@@ -228,9 +228,9 @@ func (s *Snapshot) outOfBounds(own grants, perm uint32) bool {
 	return own[0]&bounded != 0 && !s.roles.row(own.boundary()).least.has(perm)
 }
 
-// outcome asks the condition of a binding that has limits.
+// outcome asks the condition of a binding that has terms.
 func (s *Snapshot) outcome(slot uint32, q *Query) (Truth, string) {
-	c := s.limits.at(slot).condition
+	c := s.terms.at(slot).condition
 	if c == nil {
 		return True, ""
 	}
@@ -246,10 +246,10 @@ func (s *Snapshot) outcome(slot uint32, q *Query) (Truth, string) {
 
 // counts reports whether a binding counts for an organisation at an instant, its condition apart.
 func (s *Snapshot) counts(slot uint32, b *bindingRow, foreign bool, org string, now int64) bool {
-	if b.role&flagLimited == 0 {
+	if b.role&flagTerms == 0 {
 		return !foreign
 	}
-	l := s.limits.at(slot)
+	l := s.terms.at(slot)
 	return l.holds(now) && s.within(l.reach, foreign, org)
 }
 

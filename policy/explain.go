@@ -73,7 +73,7 @@ func (s *Snapshot) tryBinding(q *Query, l lineage, slot, perm uint32) Tried {
 	case t.Binding.End != 0 && q.Now >= t.Binding.End:
 		t.Dates = After
 	}
-	if b.role&flagLimited != 0 {
+	if b.role&flagTerms != 0 {
 		t.Condition, t.Missing = s.outcome(slot, q)
 	}
 	if t.Applies = t.Condition; t.obstacles() > 0 {

@@ -153,8 +153,8 @@ func (h *harvest) gather(g grants) {
 		}
 		scope := s.scopes.name(b.scope)
 		a := answer{truth: True}
-		if b.role&flagLimited != 0 {
-			c := s.limits.at(slot).condition
+		if b.role&flagTerms != 0 {
+			c := s.terms.at(slot).condition
 			if a = h.ask(c, slot); a.truth == Unknown && c.means != nil {
 				h.open = append(h.open, undecided{scope, b.deny(), a.missing})
 				continue

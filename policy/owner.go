@@ -43,19 +43,19 @@ func (s *Snapshot) Owners(now int64) iter.Seq[string] {
 
 // forEver reports whether a binding counts at home from now on without end.
 func (s *Snapshot) forEver(slot uint32, b *bindingRow, now int64) bool {
-	if b.role&flagLimited == 0 {
+	if b.role&flagTerms == 0 {
 		return true
 	}
-	l := s.limits.at(slot)
+	l := s.terms.at(slot)
 	return span{l.start, l.end}.contains(span{from: now}) && s.within(l.reach, false, "") && l.condition == nil
 }
 
 // mayCount reports whether a binding may count at home at some time from now on.
 func (s *Snapshot) mayCount(slot uint32, b *bindingRow, now int64) bool {
-	if b.role&flagLimited == 0 {
+	if b.role&flagTerms == 0 {
 		return true
 	}
-	l := s.limits.at(slot)
+	l := s.terms.at(slot)
 	return span{l.start, l.end}.overlaps(span{from: now}) && s.within(l.reach, false, "")
 }
 

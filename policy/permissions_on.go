@@ -106,7 +106,7 @@ func (s *Snapshot) PermissionsOn(q Query) Permissions {
 				continue
 			}
 			t, missing := True, ""
-			if b.role&flagLimited != 0 {
+			if b.role&flagTerms != 0 {
 				t, missing = s.outcome(slot, &q)
 			}
 			set := s.concerns(b)

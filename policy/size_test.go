@@ -30,12 +30,12 @@ func TestSizeCountsAsItGoes(t *testing.T) {
 		for _, r := range worldCode { // counted by nobody: every organisation has the same
 			defined -= r.size()
 		}
-		for _, p := range s.limits.dir.all() {
+		for _, p := range s.terms.dir.all() {
 			limited += len(p.list)
 		}
-		if words != s.words || text != s.subjects.text || defined != s.defined || limited != s.limits.used {
+		if words != s.words || text != s.subjects.text || defined != s.defined || limited != s.terms.used {
 			w.fail("counted words, text, defined, limited: %d %d %d %d; there are %d %d %d %d",
-				s.words, s.subjects.text, s.defined, s.limits.used, words, text, defined, limited)
+				s.words, s.subjects.text, s.defined, s.terms.used, words, text, defined, limited)
 		}
 	}
 }

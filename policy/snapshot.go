@@ -15,7 +15,7 @@ type Snapshot struct {
 	scopes   table[scopeRow]
 	roles    table[roleRow]
 	bindings table[bindingRow]
-	limits   limits
+	terms    termsTable
 
 	// system holds the entries of the system groups and of the groups these are in, by the kind of account they apply to:
 	// keeping them out of every account's own entries makes a change of them independent of the number of accounts.
@@ -31,15 +31,15 @@ type scopeRow struct {
 	refs uint32 // bindings made there
 }
 
-// bindingRow is a binding but for its name and its limit.
+// bindingRow is a binding but for its name and its terms.
 type bindingRow struct {
 	subject, scope uint32
 	role           uint32 // slot<<2, and the two flags below
 }
 
 const (
-	flagLimited = 1 << 0 // has dates, a reach or a condition
-	flagDeny    = 1 << 1
+	flagTerms = 1 << 0 // has dates, a reach or a condition
+	flagDeny  = 1 << 1
 )
 
 func (b bindingRow) deny() bool { return b.role&flagDeny != 0 }
@@ -177,8 +177,8 @@ func (s *Snapshot) binding(slot uint32) Binding {
 	if row.deny() {
 		b.Effect = Deny
 	}
-	if row.role&flagLimited != 0 {
-		l := s.limits.at(slot)
+	if row.role&flagTerms != 0 {
+		l := s.terms.at(slot)
 		b.Start, b.End, b.Reach = l.start, l.end, l.reach
 		if l.condition != nil {
 			b.Condition = l.condition.source
@@ -264,7 +264,7 @@ func (s *Snapshot) NextBoundary(now int64) (int64, bool) {
 	if s == nil {
 		return next, found
 	}
-	for _, p := range s.limits.dir.all() {
+	for _, p := range s.terms.dir.all() {
 		for i := range p.list {
 			for _, t := range [2]int64{p.list[i].start, p.list[i].end} {
 				if t != 0 && t > now && (!found || t < next) {

@@ -143,9 +143,9 @@ func TestSlotsAreReused(t *testing.T) {
 			t.Errorf("an index of %d names has %d places", x.live, x.mask+1)
 		}
 	}
-	for _, p := range s.limits.dir.all() {
+	for _, p := range s.terms.dir.all() {
 		if len(p.list) != 0 {
-			t.Error("limits of removed bindings stay")
+			t.Error("terms of removed bindings stay")
 		}
 	}
 }

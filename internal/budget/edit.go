@@ -19,53 +19,11 @@ func newEdited() (*edited, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := w.Orgs[0]
-	var specs []policy.PermissionSpec
-	for _, n := range w.Permissions {
-		specs = append(specs, policy.PermissionSpec{Name: n})
-	}
-	cat, err := policy.NewCatalog(specs...)
+	compiled, err := w.Compile()
 	if err != nil {
 		return nil, err
 	}
-	var shared []policy.Role
-	for _, r := range w.Roles {
-		shared = append(shared, policy.Role{ID: r.ID, Permissions: w.PermissionsOf(r)})
-	}
-	roles, err := policy.NewRoles(cat, shared)
-	if err != nil {
-		return nil, err
-	}
-	d := policy.New(policy.Model{Catalog: cat, Roles: roles}, o.ID).Edit()
-	for n, id := range o.Accounts {
-		kind := policy.User
-		if workload.ServiceAccount(n) {
-			kind = policy.ServiceAccount
-		}
-		d.PutAccount(policy.Account{ID: id, Kind: kind})
-	}
-	for _, id := range o.Groups {
-		d.PutGroup(id)
-	}
-	for n, id := range o.Accounts {
-		for _, g := range o.GroupsOf(n) {
-			if err := d.AddMember(g, id); err != nil {
-				return nil, err
-			}
-		}
-	}
-	for _, r := range o.Roles[workload.SharedRoles:] {
-		if err := d.PutRole(policy.Role{ID: r.ID, Permissions: w.PermissionsOf(r)}); err != nil {
-			return nil, err
-		}
-	}
-	for _, b := range o.Bindings {
-		err := d.PutBinding(policy.Binding{ID: b.ID, Subject: b.Subject, Role: o.Roles[b.Role].ID, Scope: o.Nodes[b.Scope].Path, Effect: policy.Allow})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return &edited{d.Snapshot(), w}, nil
+	return &edited{compiled[w.Orgs[0].ID], w}, nil
 }
 
 // bind gives a subject the first role at a node, or takes it away again, and asks whether the account may.

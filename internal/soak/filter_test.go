@@ -115,7 +115,7 @@ func compareRows(t *testing.T, host *sql.DB, id *identity.Authority, form *filte
 	}
 	query := "SELECT n FROM resource WHERE " + where
 	if form.columns.First != 0 { // among arguments of the host's own
-		query, args = "SELECT n FROM resource WHERE n >= $1 AND "+where+" AND n < $2", append([]any{0, 1 << 40}, args...)
+		query, args = "SELECT n FROM resource WHERE n >= $1 AND "+where+" AND n < $2", append([]any{0, int64(1) << 40}, args...)
 	}
 	rows, err := host.QueryContext(t.Context(), query, args...)
 	if err != nil {

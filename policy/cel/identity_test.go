@@ -17,14 +17,16 @@ import (
 func TestAuthorize(t *testing.T) {
 	ctx := context.Background()
 	id := identitytest.New(t, func(c *identity.Config) {
-		c.Permissions = []policy.PermissionSpec{{Name: "wallets:read"}, {Name: "wallets:pay"}}
+		c.Permissions = []policy.PermissionSpec{{Name: "wallets:read"}, {Name: "wallets:pay"}, {Name: "wallets:close"}}
 		c.Roles = []identity.CodeRole{
 			{Name: "reader", Permissions: []string{"wallets:read"}},
 			{Name: "payer", Permissions: []string{"wallets:pay"}},
+			{Name: "closer", Permissions: []string{"wallets:close"}},
 		}
 		c.Attributes = []policy.AttributeSpec{
 			{Name: "request.ip", Type: policy.TypeAddr},
 			{Name: "wallet.amount", Type: policy.TypeInt},
+			{Name: "wallet.owner", Type: policy.TypeString},
 		}
 		c.Conditions = &cel.Language{}
 	})
@@ -41,6 +43,7 @@ func TestAuthorize(t *testing.T) {
 		bind("reader", false, `cidr("10.0.0.0/8").containsIP(request.ip)`),
 		bind("payer", false, `principal.kind == "service-account" && request.time < timestamp("2999-01-01T00:00:00Z")`),
 		bind("payer", true, `wallet.amount > 1000`),
+		bind("closer", false, `principal.id == wallet.owner`),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -61,6 +64,9 @@ func TestAuthorize(t *testing.T) {
 		return new(policy.Attrs).SetAddr("request.ip", netip.MustParseAddr(text))
 	}
 	of := func(amount int64) *policy.Attrs { return new(policy.Attrs).SetInt("wallet.amount", amount) }
+	ownedBy := func(owner identity.AccountID) *policy.Attrs {
+		return new(policy.Attrs).SetString("wallet.owner", string(owner))
+	}
 	for _, tt := range []struct {
 		permission string
 		attrs      *policy.Attrs
@@ -75,6 +81,10 @@ func TestAuthorize(t *testing.T) {
 		{"wallets:pay", of(1000), policy.ReasonAllowed, ""},
 		{"wallets:pay", of(1001), policy.ReasonDenied, ""},
 		{"wallets:pay", nil, policy.ReasonDenied, "wallet.amount"},
+		{"wallets:close", ownedBy(account.ID), policy.ReasonAllowed, ""},
+		{"wallets:close", ownedBy(account.ID + "0"), policy.ReasonNoBinding, ""},
+		{"wallets:close", ownedBy(""), policy.ReasonNoBinding, ""},
+		{"wallets:close", nil, policy.ReasonNoBinding, "wallet.owner"},
 	} {
 		permission, err := policy.ParsePermission(tt.permission)
 		if err != nil {
