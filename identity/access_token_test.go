@@ -17,7 +17,7 @@ import (
 // narrowed exchanges an assertion for a token that is cut down, and uses it.
 func (w *world) narrowed(sa identity.ServiceAccountResult, key ed25519.PrivateKey, req identity.TokenRequest) identity.Principal {
 	w.t.Helper()
-	t := must(w.id.ExchangeAssertionFor(w.ctx, w.assertion(sa.Key.ID, sa.ID, key), req))(w.t)
+	t := must(w.id.ExchangeAssertion(w.ctx, w.assertion(sa.Key.ID, sa.ID, key), req))(w.t)
 	return must(w.id.Authenticate(w.ctx, t.Token.Reveal()))(w.t)
 }
 
@@ -168,7 +168,7 @@ func TestTokenRequests(t *testing.T) {
 		"deep":    {identity.TokenRequest{Path: deep}, identity.ErrLimit},
 	} {
 		for _, err := range []error{
-			last(w.id.ExchangeAssertionFor(w.ctx, assertion, r.req)),
+			last(w.id.ExchangeAssertion(w.ctx, assertion, r.req)),
 			last(w.id.IssueToken(w.ctx, c.held, r.req)),
 			last(w.id.Delegate(w.ctx, c.peer, c.held, r.req)),
 		} {
@@ -178,7 +178,7 @@ func TestTokenRequests(t *testing.T) {
 		}
 	}
 	same()
-	must(w.id.ExchangeAssertionFor(w.ctx, assertion, identity.TokenRequest{Permissions: many[:64]}))(t)
+	must(w.id.ExchangeAssertion(w.ctx, assertion, identity.TokenRequest{Permissions: many[:64]}))(t)
 }
 
 // TestForgedLimits signs with the right key limits that were never issued.

@@ -237,7 +237,7 @@ func TestOwnKeys(t *testing.T) {
 	p := must(w.id.Authenticate(w.ctx, w.bearer(sa, key)))(t)
 	private, public := newKey(t)
 	added := must(w.id.As(p).In(org).AddPublicKey(w.ctx, sa.ID, identity.PublicKeySpec{UnprovenPublicKey: public}))(t)
-	must(w.id.ExchangeAssertion(w.ctx, w.assertion(added.ID, sa.ID, private)))(t)
+	must(w.id.ExchangeAssertion(w.ctx, w.assertion(added.ID, sa.ID, private), identity.TokenRequest{}))(t)
 	must(w.id.As(p).In(org).RevokeCredential(w.ctx, sa.Key.ID))(t)
 	if _, err := w.id.As(p).In(org).RevokeCredential(w.ctx, added.ID); !errors.Is(err, identity.ErrDisabled) {
 		t.Errorf("with a revoked key: %v", err)

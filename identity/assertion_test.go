@@ -19,10 +19,10 @@ func TestSec41_OnceOnly(t *testing.T) {
 	w := open(t)
 	c := w.caller()
 	raw := w.assertion(c.sa.Key.ID, c.sa.ID, c.key)
-	must(w.id.ExchangeAssertion(w.ctx, raw))(t)
+	must(w.id.ExchangeAssertion(w.ctx, raw, identity.TokenRequest{}))(t)
 	replay := func() {
 		t.Helper()
-		_, err := w.id.ExchangeAssertion(w.ctx, raw)
+		_, err := w.id.ExchangeAssertion(w.ctx, raw, identity.TokenRequest{})
 		if !errors.Is(err, identity.ErrUnauthenticated) || identity.PublicText(err) != "unauthenticated" {
 			t.Errorf("a second use: %v", err)
 		}
@@ -33,7 +33,7 @@ func TestSec41_OnceOnly(t *testing.T) {
 	// Others sweep what is forgotten; this one is not, as long as it could pass.
 	for range 6 {
 		w.clock.advance(15 * time.Second)
-		must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
+		must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{}))(t)
 		replay()
 	}
 
@@ -44,7 +44,7 @@ func TestSec41_OnceOnly(t *testing.T) {
 	for range 50 {
 		all.Go(func() {
 			<-start
-			_, err := w.id.ExchangeAssertion(w.ctx, raw)
+			_, err := w.id.ExchangeAssertion(w.ctx, raw, identity.TokenRequest{})
 			switch {
 			case err == nil:
 				won.Add(1)
@@ -72,9 +72,9 @@ func TestSec41_PerCredential(t *testing.T) {
 			KeyID: string(sa.Key.ID), Account: string(sa.ID), Audience: issuer, Now: w.clock.Now(), Rand: newSeeded(1),
 		}))(t)
 	}
-	must(w.id.ExchangeAssertion(w.ctx, same(a, keyA)))(t)
-	must(w.id.ExchangeAssertion(w.ctx, same(b, keyB)))(t)
-	if _, err := w.id.ExchangeAssertion(w.ctx, same(a, keyA)); !errors.Is(err, identity.ErrRevoked) {
+	must(w.id.ExchangeAssertion(w.ctx, same(a, keyA), identity.TokenRequest{}))(t)
+	must(w.id.ExchangeAssertion(w.ctx, same(b, keyB), identity.TokenRequest{}))(t)
+	if _, err := w.id.ExchangeAssertion(w.ctx, same(a, keyA), identity.TokenRequest{}); !errors.Is(err, identity.ErrRevoked) {
 		t.Errorf("the same id again: %v", err)
 	}
 }
@@ -127,7 +127,7 @@ func TestSec13_NothingMixed(t *testing.T) {
 	texts := map[string]bool{}
 	for name, r := range refused {
 		raw := must(token.SignAssertion(w.ctx, r.key, r.spec))(t)
-		_, err := w.id.ExchangeAssertion(w.ctx, raw)
+		_, err := w.id.ExchangeAssertion(w.ctx, raw, identity.TokenRequest{})
 		if !errors.Is(err, identity.ErrUnauthenticated) {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -135,7 +135,7 @@ func TestSec13_NothingMixed(t *testing.T) {
 		texts[identity.PublicText(err)] = true
 	}
 	for _, raw := range []string{"", "a.b.c", "a.b.c.d.e", string(make([]byte, 1<<16))} {
-		if _, err := w.id.ExchangeAssertion(w.ctx, raw); !errors.Is(err, identity.ErrUnauthenticated) {
+		if _, err := w.id.ExchangeAssertion(w.ctx, raw, identity.TokenRequest{}); !errors.Is(err, identity.ErrUnauthenticated) {
 			t.Errorf("%.20q: %v", raw, err)
 		}
 	}
@@ -148,7 +148,7 @@ func TestSec13_NothingMixed(t *testing.T) {
 		"from a clock ahead":            at(now.Add(30*time.Second), time.Minute),
 		"of the longest life":           at(now, 5*time.Minute),
 	} {
-		if _, err := w.id.ExchangeAssertion(w.ctx, must(token.SignAssertion(w.ctx, keyA, s))(t)); err != nil {
+		if _, err := w.id.ExchangeAssertion(w.ctx, must(token.SignAssertion(w.ctx, keyA, s))(t), identity.TokenRequest{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -164,9 +164,9 @@ func TestSec09_EndpointAudience(t *testing.T) {
 	sign := func(audience string) string {
 		return must(token.SignAssertion(w.ctx, key, token.AssertionSpec{KeyID: string(sa.Key.ID), Account: string(sa.ID), Audience: audience, Now: w.clock.Now()}))(t)
 	}
-	must(w.id.ExchangeAssertion(w.ctx, sign(endpoint)))(t)
-	must(w.id.ExchangeAssertion(w.ctx, sign(issuer)))(t)
-	if _, err := w.id.ExchangeAssertion(w.ctx, sign(endpoint+"/")); !errors.Is(err, identity.ErrUnauthenticated) {
+	must(w.id.ExchangeAssertion(w.ctx, sign(endpoint), identity.TokenRequest{}))(t)
+	must(w.id.ExchangeAssertion(w.ctx, sign(issuer), identity.TokenRequest{}))(t)
+	if _, err := w.id.ExchangeAssertion(w.ctx, sign(endpoint+"/"), identity.TokenRequest{}); !errors.Is(err, identity.ErrUnauthenticated) {
 		t.Errorf("another: %v", err)
 	}
 	now := w.clock.Now().Unix()
@@ -184,14 +184,14 @@ func TestSec09_EndpointAudience(t *testing.T) {
 func TestSec06_KindsOfToken(t *testing.T) {
 	w := open(t)
 	c := w.caller()
-	if _, err := w.id.ExchangeAssertion(w.ctx, c.bearer); !errors.Is(err, identity.ErrUnauthenticated) {
+	if _, err := w.id.ExchangeAssertion(w.ctx, c.bearer, identity.TokenRequest{}); !errors.Is(err, identity.ErrUnauthenticated) {
 		t.Errorf("an access token as assertion: %v", err)
 	}
 	raw := w.assertion(c.sa.Key.ID, c.sa.ID, c.key)
 	if _, err := w.id.Authenticate(w.ctx, raw); !errors.Is(err, identity.ErrUnauthenticated) {
 		t.Errorf("an assertion as access token: %v", err)
 	}
-	must(w.id.ExchangeAssertion(w.ctx, raw))(t) // it is still good for what it is
+	must(w.id.ExchangeAssertion(w.ctx, raw, identity.TokenRequest{}))(t) // it is still good for what it is
 }
 
 // TestExchangeWithACancelledContext fails before anything is used up.
@@ -201,8 +201,8 @@ func TestExchangeWithACancelledContext(t *testing.T) {
 	raw := w.assertion(c.sa.Key.ID, c.sa.ID, c.key)
 	ctx, cancel := context.WithCancel(w.ctx)
 	cancel()
-	if _, err := w.id.ExchangeAssertion(ctx, raw); err == nil || errors.Is(err, identity.ErrUnauthenticated) {
+	if _, err := w.id.ExchangeAssertion(ctx, raw, identity.TokenRequest{}); err == nil || errors.Is(err, identity.ErrUnauthenticated) {
 		t.Errorf("%v blames the caller", err)
 	}
-	must(w.id.ExchangeAssertion(w.ctx, raw))(t)
+	must(w.id.ExchangeAssertion(w.ctx, raw, identity.TokenRequest{}))(t)
 }

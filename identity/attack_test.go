@@ -154,7 +154,7 @@ func TestSec40_KeysDoNotOutliveTheOneUsed(t *testing.T) {
 	sa, _ := w.service(acme, "sa", "identity:credentials.create")
 	short, public := newKey(t)
 	used := must(w.in(acme).AddPublicKey(w.ctx, sa.ID, identity.PublicKeySpec{UnprovenPublicKey: public, Validity: time.Hour}))(t)
-	p := must(w.id.Authenticate(w.ctx, must(w.id.ExchangeAssertion(w.ctx, w.assertion(used.ID, sa.ID, short)))(t).Token.Reveal()))(t)
+	p := must(w.id.Authenticate(w.ctx, must(w.id.ExchangeAssertion(w.ctx, w.assertion(used.ID, sa.ID, short), identity.TokenRequest{}))(t).Token.Reveal()))(t)
 	for _, validity := range []time.Duration{0, time.Minute, 100 * 24 * time.Hour} {
 		_, next := newKey(t)
 		got := must(w.id.As(p).In(acme).AddPublicKey(w.ctx, sa.ID, identity.PublicKeySpec{UnprovenPublicKey: next, Validity: validity}))(t)

@@ -174,25 +174,16 @@ func (o *OrgAdmin) vouch(ctx context.Context, account AccountID, login Login) (P
 }
 
 // ExchangeAssertion verifies a signed assertion (RFC 7523 section 3) and issues
-// an access token for the account that signed it. "kid" is the id of the
-// credential, "iss" and "sub" are the id of the account, "aud" is the issuer,
-// "jti" is used once: using it up and issuing are one transaction. It fails
-// like Authenticate.
-func (a *Authority) ExchangeAssertion(ctx context.Context, assertion string) (AccessToken, error) {
-	t, err := a.exchange(ctx, assertion, TokenRequest{})
-	if err != nil {
-		return AccessToken{}, wrap("ExchangeAssertion", err)
-	}
-	return t, nil
-}
-
-// ExchangeAssertionFor is ExchangeAssertion for a token that is cut down to what
-// is asked for. A request that makes no sense fails with ErrInvalid or ErrLimit,
-// once the assertion is accepted and without using it up.
-func (a *Authority) ExchangeAssertionFor(ctx context.Context, assertion string, req TokenRequest) (AccessToken, error) {
+// an access token for the account that signed it, cut down to what is asked
+// for. "kid" is the id of the credential, "iss" and "sub" are the id of the
+// account, "aud" is the issuer, "jti" is used once: using it up and issuing are
+// one transaction. It fails like Authenticate; a request that makes no sense
+// fails with ErrInvalid or ErrLimit, once the assertion is accepted and without
+// using it up.
+func (a *Authority) ExchangeAssertion(ctx context.Context, assertion string, req TokenRequest) (AccessToken, error) {
 	t, err := a.exchange(ctx, assertion, req)
 	if err != nil {
-		return AccessToken{}, wrap("ExchangeAssertionFor", err)
+		return AccessToken{}, wrap("ExchangeAssertion", err)
 	}
 	return t, nil
 }

@@ -286,7 +286,7 @@ func TestClosed(t *testing.T) {
 	}
 	others := map[string]error{
 		"Authenticate":      last(w.id.Authenticate(w.ctx, bearer)),
-		"ExchangeAssertion": last(w.id.ExchangeAssertion(w.ctx, fresh)),
+		"ExchangeAssertion": last(w.id.ExchangeAssertion(w.ctx, fresh, identity.TokenRequest{})),
 		"Vouch":             last(w.in(x.Org).Vouch(w.ctx, x.User, w.session(0))),
 		"JWKS":              last(w.id.JWKS(w.ctx)),
 		"Write":             w.id.Write(w.ctx, func(context.Context, *identity.Tx) error { t.Error("Write ran"); return nil }),

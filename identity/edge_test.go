@@ -23,7 +23,7 @@ func TestSec39_Edges(t *testing.T) {
 		}},
 		{"credential", "credential_expired", func(w *world, c caller) (identity.Principal, time.Time) {
 			w.clock.advance(credentialLife - 5*time.Minute)
-			token := must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
+			token := must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{}))(t)
 			end := c.sa.Key.ValidUntil
 			if !token.ExpiresAt.Equal(end) {
 				t.Errorf("the token ends %s, its credential %s", token.ExpiresAt, end)
@@ -83,21 +83,21 @@ func TestStartOfABinding(t *testing.T) {
 func TestSec40_NeverLonger(t *testing.T) {
 	w := open(t)
 	c := w.caller()
-	got := must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
+	got := must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{}))(t)
 	if want := w.clock.Now().Add(10 * time.Minute); !got.ExpiresAt.Equal(want) || got.Account != c.sa.ID {
 		t.Errorf("expires %s, want %s", got.ExpiresAt, want)
 	}
 	must(w.in(c.org).ExtendAccount(w.ctx, c.sa.ID, w.clock.Now().Add(90*time.Second+time.Millisecond)))(t)
-	got = must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
+	got = must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{}))(t)
 	if want := w.clock.Now().Add(90 * time.Second); !got.ExpiresAt.Equal(want) {
 		t.Errorf("expires %s, want the second %s in which the account ends", got.ExpiresAt, want)
 	}
 	w.clock.advance(89*time.Second + 500*time.Millisecond)
-	if _, err := w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)); err != nil {
+	if _, err := w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{}); err != nil {
 		t.Errorf("in the last whole second: %v", err)
 	}
 	w.clock.advance(500 * time.Millisecond)
-	if _, err := w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)); !errors.Is(err, identity.ErrExpired) {
+	if _, err := w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{}); !errors.Is(err, identity.ErrExpired) {
 		t.Errorf("with less than a second left: %v", err)
 	}
 }

@@ -167,7 +167,7 @@ func TestEventsHoldNoSecrets(t *testing.T) {
 			}
 		}
 	}
-	token := must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
+	token := must(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{}))(t)
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		if text := fmt.Sprintf(format, token); strings.Contains(text, token.Token.Reveal()) {
 			t.Errorf("%s prints the token", format)

@@ -252,7 +252,7 @@ func (w *world) assertion(kid identity.CredentialID, account identity.AccountID,
 // bearer gets an access token for a service account.
 func (w *world) bearer(sa identity.ServiceAccountResult, key ed25519.PrivateKey) string {
 	w.t.Helper()
-	return must(w.id.ExchangeAssertion(w.ctx, w.assertion(sa.Key.ID, sa.ID, key)))(w.t).Token.Reveal()
+	return must(w.id.ExchangeAssertion(w.ctx, w.assertion(sa.Key.ID, sa.ID, key), identity.TokenRequest{}))(w.t).Token.Reveal()
 }
 
 // may asks for a decision.

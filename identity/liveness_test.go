@@ -106,7 +106,7 @@ func (c caller) ways() map[way]error {
 		wayHeld:         ask(c.held),
 		wayVouched:      ask(c.vouched),
 		waySession:      last(w.in(c.org).Vouch(w.ctx, c.sa.ID, session)),
-		wayExchange:     last(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key))),
+		wayExchange:     last(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{})),
 		wayManageRead:   last(w.id.As(c.held).In(c.org).Accounts(w.ctx, identity.AccountFilter{}, identity.Page{})),
 		wayManageWrite:  last(w.id.As(c.held).In(c.org).EnsureGroup(w.ctx, identity.GroupSpec{Name: "g"})),
 		wayNarrowed:     last(w.id.Authenticate(w.ctx, c.narrow)),
@@ -308,7 +308,7 @@ func TestSec38_Derived(t *testing.T) {
 	c := w.caller()
 	private, public := newKey(t)
 	second := must(w.in(c.org).AddPublicKey(w.ctx, c.sa.ID, identity.PublicKeySpec{UnprovenPublicKey: public}))(t)
-	other := must(w.id.ExchangeAssertion(w.ctx, w.assertion(second.ID, c.sa.ID, private)))(t).Token.Reveal()
+	other := must(w.id.ExchangeAssertion(w.ctx, w.assertion(second.ID, c.sa.ID, private), identity.TokenRequest{}))(t).Token.Reveal()
 	must(w.in(c.org).RevokeCredential(w.ctx, c.sa.Key.ID))(t)
 	if _, err := w.id.Authenticate(w.ctx, c.bearer); !errors.Is(err, identity.ErrDisabled) {
 		t.Errorf("through the revoked key: %v", err)

@@ -87,7 +87,7 @@ func TestOwnKey(t *testing.T) {
 	p := must(w.id.Authenticate(w.ctx, w.bearer(sa, key)))(t)
 	private, public := newKey(t)
 	own := must(w.id.As(p).In(acme).AddPublicKey(w.ctx, sa.ID, identity.PublicKeySpec{UnprovenPublicKey: public}))(t)
-	must(w.id.ExchangeAssertion(w.ctx, w.assertion(own.ID, sa.ID, private)))(t)
+	must(w.id.ExchangeAssertion(w.ctx, w.assertion(own.ID, sa.ID, private), identity.TokenRequest{}))(t)
 	_, public = newKey(t)
 	spec := identity.PublicKeySpec{UnprovenPublicKey: public}
 	same := w.unchanged()

@@ -130,7 +130,7 @@ func TestSec37_OtherProcessSees(t *testing.T) {
 		"credential revoked": {bearer, func(s scene) { must(s.a.in(s.org).RevokeCredential(s.a.ctx, s.caller.sa.Key.ID))(t) }},
 		"credential made": {func(w *world, s scene) bool {
 			for c := range w.in(s.org).AllCredentials(w.ctx, identity.CredentialFilter{Account: s.user}) {
-				return last(w.id.ExchangeAssertion(w.ctx, w.assertion(c.ID, s.user, s.private))) == nil
+				return last(w.id.ExchangeAssertion(w.ctx, w.assertion(c.ID, s.user, s.private), identity.TokenRequest{})) == nil
 			}
 			return false
 		}, func(s scene) {
@@ -201,7 +201,7 @@ func TestSharedSigningKeys(t *testing.T) {
 		must(a.in(c.org).ExtendAccount(a.ctx, c.sa.ID, a.clock.Now().Add(accountLife)))(t)
 		private, public := newKey(t)
 		key := must(a.in(c.org).AddPublicKey(a.ctx, c.sa.ID, identity.PublicKeySpec{UnprovenPublicKey: public}))(t)
-		raw := must(a.id.ExchangeAssertion(a.ctx, a.assertion(key.ID, c.sa.ID, private)))(t).Token.Reveal() // turns the ring
+		raw := must(a.id.ExchangeAssertion(a.ctx, a.assertion(key.ID, c.sa.ID, private), identity.TokenRequest{}))(t).Token.Reveal() // turns the ring
 		b.poll()
 		if _, err := b.id.Authenticate(b.ctx, raw); err != nil {
 			t.Errorf("a token of the other: %v", err)
@@ -229,18 +229,18 @@ func TestSec41_SharedReplay(t *testing.T) {
 	c := a.caller()
 	b.poll()
 	raw := a.assertion(c.sa.Key.ID, c.sa.ID, c.key)
-	must(a.id.ExchangeAssertion(a.ctx, raw))(t)
-	if _, err := b.id.ExchangeAssertion(b.ctx, raw); !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, identity.ErrRevoked) {
+	must(a.id.ExchangeAssertion(a.ctx, raw, identity.TokenRequest{}))(t)
+	if _, err := b.id.ExchangeAssertion(b.ctx, raw, identity.TokenRequest{}); !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, identity.ErrRevoked) {
 		t.Errorf("%v", err)
 	}
 	raw = a.assertion(c.sa.Key.ID, c.sa.ID, c.key)
-	must(b.id.ExchangeAssertion(b.ctx, raw))(t)
-	if _, err := a.id.ExchangeAssertion(a.ctx, raw); !errors.Is(err, identity.ErrRevoked) {
+	must(b.id.ExchangeAssertion(b.ctx, raw, identity.TokenRequest{}))(t)
+	if _, err := a.id.ExchangeAssertion(a.ctx, raw, identity.TokenRequest{}); !errors.Is(err, identity.ErrRevoked) {
 		t.Errorf("%v", err)
 	}
 	// What one revoked, the other does not exchange, polled or not: it asks inside the transaction.
 	must(a.in(c.org).RevokeCredential(a.ctx, c.sa.Key.ID))(t)
-	if _, err := b.id.ExchangeAssertion(b.ctx, a.assertion(c.sa.Key.ID, c.sa.ID, c.key)); !errors.Is(err, identity.ErrUnauthenticated) {
+	if _, err := b.id.ExchangeAssertion(b.ctx, a.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{}); !errors.Is(err, identity.ErrUnauthenticated) {
 		t.Errorf("%v", err)
 	}
 }
@@ -294,7 +294,7 @@ func TestStaleness(t *testing.T) {
 	}
 	for what, err := range map[string]error{
 		"Authenticate":      last(b.id.Authenticate(b.ctx, c.bearer)),
-		"ExchangeAssertion": last(b.id.ExchangeAssertion(b.ctx, "x")),
+		"ExchangeAssertion": last(b.id.ExchangeAssertion(b.ctx, "x", identity.TokenRequest{})),
 		"Vouch":             last(b.in(c.org).Vouch(b.ctx, c.sa.ID, b.session(0))),
 		"Groups as":         last(b.id.As(p).In(c.org).Groups(b.ctx, identity.GroupFilter{}, identity.Page{})),
 	} {

@@ -90,7 +90,7 @@ func TestSec25_KeyRing(t *testing.T) {
 						}
 					}
 				}
-				got := must(w.id.ExchangeAssertion(w.ctx, w.assertion(sa.Key.ID, sa.ID, key)))(t)
+				got := must(w.id.ExchangeAssertion(w.ctx, w.assertion(sa.Key.ID, sa.ID, key), identity.TokenRequest{}))(t)
 				live = append(live, issued{got.Token.Reveal(), got.ExpiresAt})
 				for _, k := range w.id.SigningKeys() {
 					if k.State != identity.KeyCurrent {

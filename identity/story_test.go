@@ -53,11 +53,11 @@ func TestStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	access, err := id.ExchangeAssertion(ctx, assertion)
+	access, err := id.ExchangeAssertion(ctx, assertion, identity.TokenRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := id.ExchangeAssertion(ctx, assertion); !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, identity.ErrRevoked) {
+	if _, err := id.ExchangeAssertion(ctx, assertion, identity.TokenRequest{}); !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, identity.ErrRevoked) {
 		t.Fatalf("second use of an assertion: %v", err)
 	}
 	p, err := id.Authenticate(ctx, access.Token.Reveal())

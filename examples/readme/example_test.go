@@ -61,7 +61,7 @@ func Example() {
 		KeyID: ci.Key.ID.String(), Account: ci.ID.String(), Audience: "https://app.example", Life: time.Minute,
 	})
 	check(err)
-	access, err := id.ExchangeAssertion(ctx, assertion)
+	access, err := id.ExchangeAssertion(ctx, assertion, identity.TokenRequest{})
 	check(err)
 	get := func(path string) {
 		r := httptest.NewRequest(http.MethodGet, path, nil)

@@ -58,7 +58,7 @@ func Token(id *identity.Authority) http.Handler {
 			answer(w, refused.status, refused)
 			return
 		}
-		t, err := id.ExchangeAssertionFor(r.Context(), asked.assertion, identity.TokenRequest{Permissions: asked.permissions()})
+		t, err := id.ExchangeAssertion(r.Context(), asked.assertion, identity.TokenRequest{Permissions: asked.permissions()})
 		if err != nil {
 			refused = refusalOf(err)
 			if refused.status >= http.StatusInternalServerError {

@@ -47,7 +47,7 @@ func accessToken(t testing.TB, id *Env, account identity.Account) string {
 	if err != nil {
 		t.Fatalf("identitytest: assertion of %s: %v", account.ID, err)
 	}
-	access, err := id.ExchangeAssertion(ctx, assertion)
+	access, err := id.ExchangeAssertion(ctx, assertion, identity.TokenRequest{})
 	if err != nil {
 		t.Fatalf("identitytest: token for %s: %v", account.ID, err)
 	}

@@ -96,7 +96,7 @@ func TestReplacedFile(t *testing.T) {
 			u := must(writeWhole(ctx, id, org, "u"))(t)
 			w := must(newWorkload(ctx, id, org, "ci"))(t)
 			proof := must(w.assertion(ctx))(t)
-			access := must(id.ExchangeAssertion(ctx, proof))(t)
+			access := must(id.ExchangeAssertion(ctx, proof, identity.TokenRequest{}))(t)
 			p := must(id.Authenticate(ctx, access.Token.Reveal()))(t)
 			if d := may(ctx, id, p, org, "wallets:read"); !d.Allowed {
 				t.Fatalf("before: %+v", d)
@@ -117,7 +117,7 @@ func TestReplacedFile(t *testing.T) {
 			}
 			o := id.System("soak").In(org)
 			_, authenticated := id.Authenticate(ctx, access.Token.Reveal())
-			_, exchanged := id.ExchangeAssertion(ctx, proof)
+			_, exchanged := id.ExchangeAssertion(ctx, proof, identity.TokenRequest{})
 			_, vouched := login(ctx, id, org, u.Account, 0)
 			_, created := o.CreateGroup(ctx, identity.GroupSpec{Name: "late"})
 			_, found := o.Account(ctx, u.Account)

@@ -209,12 +209,12 @@ func (s *shortage) fill(ctx context.Context, wal string) error {
 		return err
 	}
 	for _, proof := range used {
-		if _, err := s.id.ExchangeAssertion(ctx, proof); !errors.Is(err, identity.ErrRevoked) {
+		if _, err := s.id.ExchangeAssertion(ctx, proof, identity.TokenRequest{}); !errors.Is(err, identity.ErrRevoked) {
 			return fmt.Errorf("with room again, an assertion that got a token: %w", err)
 		}
 	}
 	for _, proof := range unused { // nothing of a refused issue was kept
-		if _, err := s.id.ExchangeAssertion(ctx, proof); err != nil {
+		if _, err := s.id.ExchangeAssertion(ctx, proof, identity.TokenRequest{}); err != nil {
 			return fmt.Errorf("with room again, an assertion that got no token: %w", err)
 		}
 	}
@@ -233,7 +233,7 @@ func (s *shortage) exhaust(ctx context.Context) (used, unused []string, err erro
 		if err != nil {
 			return nil, nil, err
 		}
-		got, issued := s.id.ExchangeAssertion(ctx, proof)
+		got, issued := s.id.ExchangeAssertion(ctx, proof, identity.TokenRequest{})
 		switch {
 		case issued == nil:
 			used, s.tokens = append(used, proof), s.tokens+1

@@ -108,7 +108,7 @@ func TestHostileRequests(t *testing.T) {
 	id := mustOpen(t, filepath.Join(t.TempDir(), "app.db"))
 	org := must(id.System("setup").CreateOrg(ctx, identity.OrgSpec{Slug: "office"}))(t).ID
 	work := must(newWorkload(ctx, id, org, "ci"))(t)
-	token := must(id.ExchangeAssertion(ctx, must(work.assertion(ctx))(t)))(t).Token.Reveal()
+	token := must(id.ExchangeAssertion(ctx, must(work.assertion(ctx))(t), identity.TokenRequest{}))(t).Token.Reveal()
 	h.header, _, _ = strings.Cut(token, ".")
 	tenant := must(id.Authenticate(ctx, token))(t)
 	system := id.System("setup").In(id.SystemOrg())

@@ -140,7 +140,7 @@ func TestKill(t *testing.T) {
 			units, kept = units+len(l.units), kept+n
 		}
 		for i := range l.tokens {
-			if _, err := id.ExchangeAssertion(ctx, l.assertions[i]); !errors.Is(err, identity.ErrRevoked) {
+			if _, err := id.ExchangeAssertion(ctx, l.assertions[i], identity.TokenRequest{}); !errors.Is(err, identity.ErrRevoked) {
 				t.Errorf("round %d: an assertion was used twice: %v", round, err)
 			}
 			if _, err := id.Authenticate(ctx, l.tokens[i]); err != nil {
@@ -202,7 +202,7 @@ func (c *child) victim() error {
 			var proof string
 			var got identity.AccessToken
 			if proof, err = w.assertion(ctx); err == nil {
-				if got, err = id.ExchangeAssertion(ctx, proof); err == nil {
+				if got, err = id.ExchangeAssertion(ctx, proof, identity.TokenRequest{}); err == nil {
 					c.say("token", proof, got.Token.Reveal())
 				}
 			}

@@ -56,7 +56,7 @@ func (d *desk) admit(ctx context.Context) (*pass, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, err := d.id.ExchangeAssertion(ctx, proof)
+	access, err := d.id.ExchangeAssertion(ctx, proof, identity.TokenRequest{})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (d *desk) entries(ctx context.Context, way int) int {
 	n := 0
 	if way%4 != 3 {
 		if proof, err := d.work.assertion(ctx); err == nil {
-			if _, err := d.id.ExchangeAssertion(ctx, proof); err == nil {
+			if _, err := d.id.ExchangeAssertion(ctx, proof, identity.TokenRequest{}); err == nil {
 				n++
 			}
 		}

@@ -48,7 +48,7 @@ func main() {
 		log.Fatal(err)
 	}
 	http.HandleFunc("POST /oauth2/token", func(w http.ResponseWriter, r *http.Request) {
-		got, err := id.ExchangeAssertion(r.Context(), r.FormValue("assertion"))
+		got, err := id.ExchangeAssertion(r.Context(), r.FormValue("assertion"), identity.TokenRequest{})
 		if err != nil {
 			http.Error(w, identity.PublicText(err), http.StatusBadRequest)
 			return
