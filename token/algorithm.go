@@ -31,6 +31,13 @@ const (
 	AlgPS512   Algorithm = "PS512"
 )
 
+// Algorithms are all of them: what clients may sign with.
+func Algorithms() []Algorithm {
+	return []Algorithm{
+		AlgEdDSA, AlgEd25519, AlgES256, AlgES384, AlgES512, AlgRS256, AlgRS384, AlgRS512, AlgPS256, AlgPS384, AlgPS512,
+	}
+}
+
 // known reports whether a is one of the constants, spelled exactly.
 func (a Algorithm) known() bool {
 	switch a {

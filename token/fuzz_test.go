@@ -31,8 +31,10 @@ var parsers = map[string]struct{ target, call string }{
 	"RemoteKeys.Keys":        {"FuzzFreshness", "freshness"},
 	"AssertionPolicy.Verify": {"FuzzAssertion", "checkAssertion"},
 	"Sealer.Open":            {"FuzzSealed", "sealer.Open"},
+	"ParseOpaque":            {"FuzzParseOpaque", "token.ParseOpaque"},
 
 	"PublicKey.InsecureVerifyRaw": {"FuzzRaw", "resemblesJWS"},
+	"PublicKey.Verify":            {"FuzzPurpose", "k.Verify"},
 }
 
 // A parser without a fuzz target fails here, and so does a target without a seed corpus beside it.

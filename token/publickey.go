@@ -236,6 +236,11 @@ func (k PublicKey) Kind() string {
 	return "RSA"
 }
 
+// Restricted reports whether the key may be used with fewer algorithms than its kind has: Restrict, or the "alg" of a JWK, left some out.
+func (k PublicKey) Restricted() bool {
+	return k.key != nil && len(k.key.algorithms) < len(algorithmsOf(k.key.public))
+}
+
 // Algorithms returns the JOSE algorithm names that the key may be used with.
 func (k PublicKey) Algorithms() []string {
 	if k.key == nil {

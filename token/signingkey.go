@@ -23,7 +23,8 @@ import (
 // or for a wrong verb), and then prints an address.
 type SigningKey struct {
 	algorithm Algorithm
-	private   func() crypto.Signer // ed25519.PrivateKey or *ecdsa.PrivateKey
+	private   func() crypto.Signer // ed25519.PrivateKey or *ecdsa.PrivateKey; nil if it is kept elsewhere
+	remote    func() Signer        // who signs then
 	public    PublicKey
 	header    string // the header segment, the same in every token
 }
@@ -79,7 +80,9 @@ func newSigningKey(alg Algorithm, private crypto.Signer) (*SigningKey, error) {
 	if !alg.issues() || !public.allows(alg) {
 		return nil, fail(ErrAlgorithm, "signing key")
 	}
-	return &SigningKey{alg, func() crypto.Signer { return private }, public, headerSegment(alg, public.Thumbprint())}, nil
+	return &SigningKey{
+		algorithm: alg, private: func() crypto.Signer { return private }, public: public, header: headerSegment(alg, public.Thumbprint()),
+	}, nil
 }
 
 // headerSegment is the first segment of every access token that a key signs (RFC 9068 section 2.1).
@@ -89,8 +92,11 @@ func headerSegment(alg Algorithm, id string) string {
 	return segments.EncodeToString(append(b, `,"typ":"at+jwt"}`...))
 }
 
-// Marshal returns the private key as PKCS #8 (RFC 5958), to be sealed and stored.
+// Marshal returns the private key as PKCS #8 (RFC 5958), to be sealed and stored. One that a [Signer] keeps is ErrUnsupportedKey.
 func (k *SigningKey) Marshal() ([]byte, error) {
+	if k.private == nil {
+		return nil, failed(ErrUnsupportedKey, "signing key", errReason("it is kept elsewhere"))
+	}
 	der, err := x509.MarshalPKCS8PrivateKey(k.private())
 	if err != nil {
 		return nil, fail(ErrUnsupportedKey, "signing key")
@@ -129,12 +135,19 @@ func (k *SigningKey) Sign(ctx context.Context, c Claims) (string, error) {
 	b = append(b, k.header...)
 	b = append(b, '.')
 	b = segments.AppendEncode(b, payload)
-	signature, err := sign(k.private(), k.algorithm, b)
+	signature, err := k.signature(ctx, b)
 	if err != nil {
 		return "", err
 	}
 	b = append(b, '.')
 	return string(segments.AppendEncode(b, signature)), nil
+}
+
+func (k *SigningKey) signature(ctx context.Context, message []byte) ([]byte, error) {
+	if k.private == nil {
+		return k.signRemotely(ctx, message)
+	}
+	return sign(k.private(), k.algorithm, message)
 }
 
 // sign makes a JWS signature (RFC 7515 section 5.1) with a key of that algorithm.
