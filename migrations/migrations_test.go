@@ -71,12 +71,12 @@ func TestLadder(t *testing.T) {
 	first := schema(t, db)
 	for v := Latest(); v > 0; v-- {
 		at(t, db, v)
-		before := len(schema(t, db))
+		before := schema(t, db)
 		if err := Down(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
-		if after := len(schema(t, db)); after >= before {
-			t.Errorf("Down from %d left %d of %d definitions", v, after, before)
+		if after := schema(t, db); maps.Equal(before, after) {
+			t.Errorf("Down from %d changed no definition", v)
 		}
 	}
 	at(t, db, 0)
@@ -135,8 +135,8 @@ func TestTables(t *testing.T) {
 			t.Errorf("%s compares other than byte by byte", name)
 		}
 	}
-	if tables != 11 {
-		t.Errorf("there are %d tables, there should be 11", tables)
+	if tables < 11 {
+		t.Errorf("there are %d tables, there should be 11 at least", tables)
 	}
 	var other int
 	const outside = `SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'identity\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`

@@ -8,6 +8,7 @@ type accountRow struct {
 	ExternalIssuer  string
 	ExternalSubject string
 	ValidUntil      micros
+	LastUsed        micros
 	stamps
 }
 
@@ -20,7 +21,7 @@ func accountTable() table[identity.Account, identity.AccountID, accountRow] {
 			key:    []string{"id"},
 			columns: []string{"org_id", "id", "kind", "state", "valid_until", "min_revision", "name", "display_name",
 				"description", "labels", "external_issuer", "external_subject",
-				"created_at", "created_by", "updated_at", "updated_by", "revision", "boundary"},
+				"created_at", "created_by", "updated_at", "updated_by", "revision", "boundary", "last_used"},
 			fields: map[identity.Field]string{
 				identity.FieldID:              "id",
 				identity.FieldKind:            "kind",
@@ -33,13 +34,13 @@ func accountTable() table[identity.Account, identity.AccountID, accountRow] {
 			sparse: []string{"external_subject", "boundary"},
 		},
 		row: func(a identity.Account) accountRow {
-			return accountRow{a, a.Labels, a.External.Issuer, a.External.Subject, micros{a.ValidUntil}, stampsOf(a.Meta)}
+			return accountRow{a, a.Labels, a.External.Issuer, a.External.Subject, micros{a.ValidUntil}, micros{a.LastUsed}, stampsOf(a.Meta)}
 		},
 		noun: func(r accountRow) identity.Account {
 			r.onto(&r.Meta)
 			r.Account.Labels = r.Labels
 			r.Account.External = identity.ExternalID{Issuer: r.ExternalIssuer, Subject: r.ExternalSubject}
-			r.Account.ValidUntil = r.ValidUntil.Time
+			r.Account.ValidUntil, r.Account.LastUsed = r.ValidUntil.Time, r.LastUsed.Time
 			return r.Account
 		},
 	}

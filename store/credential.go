@@ -4,9 +4,15 @@ import "github.com/claviger-go/claviger/identity"
 
 type credentialRow struct {
 	identity.Credential
-	PublicKey  bytes
-	ValidUntil micros
-	EndsAt     micros
+	PublicKey   bytes
+	Algorithms  list[string]
+	ValidUntil  micros
+	EndsAt      micros
+	LastUsed    micros
+	Digest      bytes
+	Permissions limit
+	Path        anywhere
+	Networks    networks
 	stamps
 }
 
@@ -18,7 +24,8 @@ func credentialTable() table[identity.Credential, identity.CredentialID, credent
 			org:    "org_id",
 			key:    []string{"id"},
 			columns: []string{"org_id", "id", "account_id", "type", "state", "valid_until", "ends_at", "min_revision", "name",
-				"public_key", "thumbprint", "proven", "created_at", "created_by", "updated_at", "updated_by", "revision"},
+				"public_key", "thumbprint", "proven", "algorithms", "successor", "digest", "permissions", "path", "networks", "last_used",
+				"created_at", "created_by", "updated_at", "updated_by", "revision"},
 			fields: map[identity.Field]string{
 				identity.FieldID:         "id",
 				identity.FieldAccount:    "account_id",
@@ -29,12 +36,17 @@ func credentialTable() table[identity.Credential, identity.CredentialID, credent
 			},
 		},
 		row: func(c identity.Credential) credentialRow {
-			return credentialRow{c, c.PublicKey, micros{c.ValidUntil}, micros{c.EndsAt}, stampsOf(c.Meta)}
+			return credentialRow{
+				Credential: c, PublicKey: c.PublicKey, Algorithms: c.Algorithms, ValidUntil: micros{c.ValidUntil}, EndsAt: micros{c.EndsAt}, LastUsed: micros{c.LastUsed},
+				Digest: c.Digest, Permissions: c.Permissions, Path: anywhere{c.Path}, Networks: c.Networks,
+				stamps: stampsOf(c.Meta),
+			}
 		},
 		noun: func(r credentialRow) identity.Credential {
 			r.onto(&r.Meta)
-			r.Credential.PublicKey = r.PublicKey
-			r.Credential.ValidUntil, r.Credential.EndsAt = r.ValidUntil.Time, r.EndsAt.Time
+			r.Credential.PublicKey, r.Credential.Algorithms = r.PublicKey, r.Algorithms
+			r.Credential.Digest, r.Credential.Permissions, r.Credential.Path, r.Credential.Networks = r.Digest, r.Permissions, r.Path.Path, r.Networks
+			r.Credential.ValidUntil, r.Credential.EndsAt, r.Credential.LastUsed = r.ValidUntil.Time, r.EndsAt.Time, r.LastUsed.Time
 			return r.Credential
 		},
 	}

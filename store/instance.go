@@ -20,7 +20,7 @@ func instanceTable() table[identity.Instance, string, instanceRow] {
 			entity:  "instance",
 			name:    "identity_instance",
 			key:     []string{"id"},
-			columns: []string{"id", "incarnation", "system_org", "sealed_secret", "min_revision", "created_at"},
+			columns: []string{"id", "incarnation", "system_org", "sealed_secret", "min_revision", "min_token_revision", "created_at"},
 		},
 		row: func(i identity.Instance) instanceRow {
 			return instanceRow{1, i, i.SealedSecret, micros{i.CreatedAt}}
@@ -71,7 +71,7 @@ func signingKeyTable() table[identity.SigningKey, string, signingKeyRow] {
 			entity: "signing key",
 			name:   "identity_signing_key",
 			key:    []string{"id"},
-			columns: []string{"id", "algorithm", "state", "public", "sealed",
+			columns: []string{"id", "algorithm", "state", "public", "sealed", "external",
 				"created_at", "signs_from", "retired_at", "ends_at", "revision"},
 			fields: map[identity.Field]string{
 				identity.FieldID:    "id",

@@ -18,7 +18,9 @@ type nouns struct {
 	credentials *table[identity.Credential, identity.CredentialID, credentialRow]
 	signingKeys *table[identity.SigningKey, string, signingKeyRow]
 	instance    *table[identity.Instance, string, instanceRow]
+	fence       *table[identity.Fence, string, fenceRow]
 	events      *table[identity.Event, string, eventRow]
+	revoked     *table[identity.RevokedToken, identity.TokenKey, revokedTokenRow]
 }
 
 func newNouns(m *reflectx.Mapper, d Dialect) nouns {
@@ -33,6 +35,8 @@ func newNouns(m *reflectx.Mapper, d Dialect) nouns {
 		credentials: credentialTable().build(m, d),
 		signingKeys: signingKeyTable().build(m, d),
 		instance:    instanceTable().build(m, d),
+		fence:       fenceTable().build(m, d),
 		events:      eventTable().build(m, d),
+		revoked:     revokedTokenTable().build(m, d),
 	}
 }

@@ -104,9 +104,15 @@ func (t txn) SigningKeys() identity.Table[identity.SigningKey, string] {
 }
 
 func (t txn) Instance() identity.InstanceRow { return instanceRows{t.run, t.nouns.instance} }
+func (t txn) Fence() identity.FenceRow       { return fenceRows{t.run, t.nouns.fence} }
 func (t txn) World() identity.World          { return world{t.run, t.nouns.dialect} }
 func (t txn) Nonces() identity.Nonces        { return nonces{t.run, t.nouns.dialect} }
 func (t txn) Changes() identity.Changes      { return changes{t.run, t.nouns.events} }
+func (t txn) Usage() identity.Usage          { return usage{t.run, t.nouns.dialect} }
+
+func (t txn) RevokedTokens() identity.RevokedTokens {
+	return revokedTokens{t.nouns.revoked.in(t.run), t.run, t.nouns.dialect}
+}
 
 // newDB gives sqlx our naming of columns. The engine's name only chooses how
 // sqlx would rewrite placeholders, which nothing here asks for.

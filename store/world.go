@@ -71,24 +71,43 @@ func (w world) Bindings(ctx context.Context, org identity.OrgID) iter.Seq2[ident
 }
 
 func (w world) Credentials(ctx context.Context, org identity.OrgID) iter.Seq2[identity.Credential, error] {
-	const text = `SELECT id, account_id, type, state, valid_until, ends_at, min_revision FROM identity_credential WHERE org_id = $1`
+	const text = `SELECT id, account_id, type, state, valid_until, ends_at, min_revision, permissions, path, networks FROM identity_credential WHERE org_id = $1`
 	var id, account, kind, state string
 	var until, end, min int64
-	into := []any{&id, &account, &kind, &state, &until, &end, &min}
+	var permissions limit
+	var path anywhere
+	var from networks
+	into := []any{&id, &account, &kind, &state, &until, &end, &min, &permissions, &path, &from}
 	return each(ctx, w, "credential", text, org, into, func() (identity.Credential, error) {
 		return identity.Credential{ID: identity.CredentialID(id), Org: org, Account: identity.AccountID(account),
 			Type: identity.CredentialType(kind), State: identity.CredentialState(state),
-			ValidUntil: timeOf(until), EndsAt: timeOf(end), MinRevision: uint64(min)}, nil
+			ValidUntil: timeOf(until), EndsAt: timeOf(end), MinRevision: uint64(min),
+			Permissions: permissions, Path: path.Path, Networks: from}, nil
 	})
 }
 
-// each yields one noun for each row: it scans the row into the variables and
-// has build read them. It holds a row open while the caller's code runs.
+func (w world) Secrets(ctx context.Context) iter.Seq2[identity.Credential, error] {
+	const text = `SELECT id, org_id, type, digest FROM identity_credential WHERE digest IS NOT NULL AND state <> 'revoked'`
+	var id, org, kind string
+	var digest bytes
+	return rowsOf(ctx, w, "credential", text, nil, []any{&id, &org, &kind, &digest}, func() (identity.Credential, error) {
+		return identity.Credential{ID: identity.CredentialID(id), Org: identity.OrgID(org), Type: identity.CredentialType(kind), Digest: digest}, nil
+	})
+}
+
+// each yields one noun for each row of an org: it scans the row into the
+// variables and has build read them. It holds a row open while the caller's code
+// runs.
 func each[T any](ctx context.Context, w world, entity, text string, org identity.OrgID, into []any,
 	build func() (T, error)) iter.Seq2[T, error] {
+	return rowsOf(ctx, w, entity, text, []any{string(org)}, into, build)
+}
+
+// rowsOf is each with any parameters.
+func rowsOf[T any](ctx context.Context, w world, entity, text string, args, into []any, build func() (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		found, err := w.run.query(ctx, text, string(org))
+		found, err := w.run.query(ctx, text, args...)
 		if err != nil {
 			yield(none, w.dialect.fail(entity, "", err))
 			return

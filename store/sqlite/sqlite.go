@@ -56,11 +56,12 @@ func (o Options) lockWait() time.Duration {
 // concurrent use.
 type Store struct {
 	*store.Store
-	file   location
-	shared bool
-	lock   *fileLock
-	watch  *watch
-	close  func() error
+	file    location
+	shared  bool
+	lock    *fileLock
+	watch   *watch
+	sidecar *sidecar
+	close   func() error
 }
 
 var _ identity.Store = (*Store)(nil)
@@ -75,7 +76,7 @@ var _ identity.Store = (*Store)(nil)
 // a newer release made it; with ErrStorage for everything else.
 //
 // Beside the file, and as long as it, stay "<file>.lock" and "<file>.migrate",
-// which are empty and carry the locks. An existing file keeps its mode, and is
+// which are empty and carry the locks, and "<file>.fence"; see [Store.Sidecar]. An existing file keeps its mode, and is
 // put into WAL mode.
 func Open(ctx context.Context, path string, opts ...Options) (*Store, error) {
 	var o Options
@@ -142,10 +143,11 @@ func open(ctx context.Context, file location, o Options) (_ *Store, err error) {
 	undo = append(undo, watcher.Close)
 
 	s := &Store{
-		Store:  store.New(writer, readers, dialect(), o.lockWait()),
-		file:   file,
-		shared: o.Shared,
-		watch:  &watch{file: file, info: info, db: watcher},
+		Store:   store.New(writer, readers, dialect(), o.lockWait()),
+		file:    file,
+		shared:  o.Shared,
+		watch:   &watch{file: file, info: info, db: watcher},
+		sidecar: &sidecar{file: file, shared: o.Shared, wait: o.lockWait()},
 	}
 	s.close = sync.OnceValue(s.shut)
 	// The first look sets what later ones compare with, and shows a file that

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -61,7 +62,7 @@ func account(of identity.OrgID, i int) identity.Account {
 		ID: identity.AccountID(fmt.Sprintf("us_%05d", i)), Org: of, Kind: identity.User, Name: fmt.Sprintf("%d%s", i, hostile),
 		DisplayName: long(i, 255), Description: long(i, 1024), Labels: many,
 		External: identity.ExternalID{Issuer: "https://issuer/" + hostile, Subject: long(i, 255)},
-		State:    identity.AccountInactive, ValidUntil: at(i), MinRevision: uint64(i) + 1, Boundary: "code:owner", Meta: meta(i),
+		State:    identity.AccountInactive, ValidUntil: at(i), MinRevision: uint64(i) + 1, Boundary: "code:owner", LastUsed: at(i + 3), Meta: meta(i),
 	}
 }
 
@@ -96,12 +97,13 @@ func credential(of identity.OrgID, i int) identity.Credential {
 	return identity.Credential{ID: identity.CredentialID(fmt.Sprintf("cr_%05d%s", i, of[3:4])), Org: of, Account: "us_00000",
 		Type: identity.PublicKey, Name: long(i, 255), State: identity.CredentialRetiring,
 		PublicKey: []byte{0, 0xff, byte(i), '\''}, Thumbprint: fmt.Sprintf("thumb-%d", i), Proven: true,
-		ValidUntil: at(i), EndsAt: at(i + 1), MinRevision: uint64(i) + 1, Meta: meta(i)}
+		Digest: []byte{0, 0xff, byte(i)}, Permissions: []string{hostile}, Path: policy.Root, Networks: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")},
+		ValidUntil: at(i), EndsAt: at(i + 1), LastUsed: at(i + 2), Algorithms: []string{"PS256", hostile}, Successor: "cr_next", MinRevision: uint64(i) + 1, Meta: meta(i)}
 }
 
 func signingKey(_ identity.OrgID, i int) identity.SigningKey {
 	return identity.SigningKey{ID: fmt.Sprintf("key-%05d", i), Algorithm: "EdDSA", State: identity.KeyRetiring,
-		Public: []byte{0, byte(i)}, Sealed: []byte{0xff, 0}, CreatedAt: at(i), SignsFrom: at(i + 1), RetiredAt: at(i + 2),
+		Public: []byte{0, byte(i)}, Sealed: []byte{0xff, 0}, External: true, CreatedAt: at(i), SignsFrom: at(i + 1), RetiredAt: at(i + 2),
 		EndsAt: at(i + 3), Revision: uint64(i) + 1}
 }
 

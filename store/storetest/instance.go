@@ -10,7 +10,7 @@ import (
 
 func instanceLaws(t *testing.T, s identity.Store) {
 	first := identity.Instance{Incarnation: "in_1" + hostile, SystemOrg: "or_system", SealedSecret: []byte{0, 1, 0xff},
-		MinRevision: 9, CreatedAt: at(1)}
+		MinRevision: 9, MinTokenRevision: 8, CreatedAt: at(1)}
 	full(t, first)
 	read(t, s, func(ctx context.Context, tx identity.Txn) {
 		_, err := tx.Instance().Load(ctx)

@@ -36,11 +36,19 @@ func Run(t *testing.T, open func(t *testing.T) identity.Store) {
 		{"Binding/Refused", bindingRefused},
 		{"Credential/Keys", credentialKeys},
 		{"Instance", instanceLaws},
+		{"Fence", fenceLaws},
+		{"Fence/Sidecar", sidecarLaws},
 
 		{"Query/Refused", queryRefused},
 		{"Query/Prefix", queryPrefix},
 		{"Query/Everywhere", queryEverywhere},
 		{"Query/Page", queryPage},
+
+		{"RevokedToken", revokedTokenLaws},
+		{"RevokedToken/Sweep", revokedTokenSweep},
+		{"Usage", usageLaws},
+		{"Usage/Ending", endingLaws},
+		{"Usage/Mark", markLaws},
 
 		{"World", worldLaws},
 		{"World/Stop", worldStop},

@@ -53,7 +53,19 @@ func worldLaws(t *testing.T, s identity.Store) {
 		yields(t, w.Credentials(ctx, home), func(i int) identity.Credential {
 			c := credential(home, i)
 			return identity.Credential{ID: c.ID, Org: c.Org, Account: c.Account, Type: c.Type, State: c.State,
-				ValidUntil: c.ValidUntil, EndsAt: c.EndsAt, MinRevision: c.MinRevision}
+				ValidUntil: c.ValidUntil, EndsAt: c.EndsAt, MinRevision: c.MinRevision,
+				Permissions: c.Permissions, Path: c.Path, Networks: c.Networks}
+		})
+		mine := func(yield func(identity.Credential, error) bool) {
+			for c, err := range w.Secrets(ctx) {
+				if c.Org != foreign && !yield(c, err) {
+					return
+				}
+			}
+		}
+		yields(t, mine, func(i int) identity.Credential {
+			c := credential(home, i)
+			return identity.Credential{ID: c.ID, Org: c.Org, Type: c.Type, Digest: c.Digest}
 		})
 		for a, err := range w.Accounts(ctx, "or_none") {
 			t.Fatalf("an org that does not exist has %+v, %v", a, err)
