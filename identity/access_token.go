@@ -80,6 +80,9 @@ func (a *Authority) proven(ctx context.Context, p Principal, now int64) error {
 	if p.p.credential == "" {
 		return invalid("principal", "Credential", "a login that the host vouched for has none to make a token from")
 	}
+	if p.p.way == WayAction {
+		return invalid("principal", "Way", "an action is one request, and no token is made from it")
+	}
 	v, err := a.viewOf(ctx, p.p.org)
 	if err != nil {
 		return err
@@ -128,8 +131,8 @@ func (p *principal) cutTo(a *Authority, req TokenRequest) {
 }
 
 // limited reports whether a principal is less than its account: its token was
-// cut down, or others act through it.
-func (p *principal) limited() bool { return p.limits != nil || p.chain != nil }
+// cut down, or is for some networks only, or others act through it.
+func (p *principal) limited() bool { return p.limits != nil || p.chain != nil || p.atNetworks }
 
 // checkRequest refuses what no token can say, or what means nothing here.
 func (a *Authority) checkRequest(req TokenRequest) error {
@@ -186,9 +189,10 @@ func (p *principal) limit(a *Authority, permissions []string, path string) error
 
 // claimed is the principal that a token speaks of.
 func (a *Authority) claimed(c *token.Claims) (principal, error) {
+	key := tokenKey(AccountID(c.Subject), c.ID) // a copy that the two share
 	p := principal{
-		org: OrgID(strings.Clone(c.Org)), account: AccountID(strings.Clone(c.Subject)), credential: CredentialID(strings.Clone(c.Credential)),
-		tokenID: strings.Clone(c.ID), issued: c.Revision, expires: time.Unix(c.Expiry, 0).UnixMicro(),
+		org: OrgID(strings.Clone(c.Org)), account: AccountID(key[:len(c.Subject)]), credential: CredentialID(strings.Clone(c.Credential)),
+		tokenID: string(key[len(c.Subject)+1:]), tokenKey: key, issued: c.Revision, expires: time.Unix(c.Expiry, 0).UnixMicro(),
 	}
 	if c.Credential == "" || c.ClientID != c.Subject {
 		return p, errText("the token does not say what it was issued for")
@@ -221,9 +225,6 @@ func (a *Authority) sign(ctx context.Context, p *principal, now int64) (AccessTo
 	if expires = min(expires, v.ends(p)); expires <= issued {
 		return AccessToken{}, refuse(ErrExpired, errText("less than a second is left"))
 	}
-	if ring.signer == nil {
-		return AccessToken{}, &Error{Kind: ErrKey, Entity: nounSigningKey, Err: errText("no key is current")}
-	}
 	claims := token.Claims{
 		Issuer: a.cfg.Issuer, Subject: string(p.account), Audience: []string{a.cfg.Audience}, Expiry: expires, IssuedAt: issued, NotBefore: issued,
 		ID: id, ClientID: string(p.account), Org: string(p.org), Credential: string(p.credential), Incarnation: a.instance.Load().row.Incarnation,
@@ -236,8 +237,12 @@ func (a *Authority) sign(ctx context.Context, p *principal, now int64) (AccessTo
 	switch {
 	case errors.Is(err, token.ErrFormat):
 		return AccessToken{}, &Error{Kind: ErrLimit, Entity: nounToken, Err: err}
+	case errors.Is(err, token.ErrUnavailable):
+		return AccessToken{}, &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: err}
 	case err != nil:
 		return AccessToken{}, &Error{Kind: ErrKey, Entity: nounSigningKey, Err: err}
+	case p.issued < a.instance.Load().row.MinTokenRevision:
+		return AccessToken{}, &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: errText("a key was compromised meanwhile")}
 	}
 	return AccessToken{Token: token.NewSecret(text), IssuedAt: time.Unix(issued, 0).UTC(), ExpiresAt: time.Unix(expires, 0).UTC(), Account: p.account}, nil
 }

@@ -24,6 +24,7 @@ type Account struct {
 	ValidUntil  time.Time // the account ends here; zero means never
 	MinRevision uint64    // tokens and sessions issued before this revision are dead
 	Boundary    RoleRef   // the role that its rights are cut down to, whatever its bindings give; empty is none
+	LastUsed    time.Time // when it last proved itself, as in [Credential]
 	Meta
 }
 

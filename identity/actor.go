@@ -103,7 +103,8 @@ func scoped(op string) bool {
 	switch op {
 	case "CreateBinding", "EnsureBinding", "DeleteBinding":
 		return true
-	case "AddPublicKey": // one's own key needs no permission
+	case "AddPublicKey", "CreateAPIToken", "CreateClientSecret", "RotateSecret", "NewKeyChallenge", "RotatePublicKey", "RevokeToken", "RevokeTokenID",
+		"RenameCredential", "DisableCredential", "RevokeCredential": // one's own need no permission
 		return true
 	}
 	return false
@@ -119,13 +120,13 @@ func (s *Admin) write(ctx context.Context, op string, org OrgID, fn func(*change
 		return &Error{Kind: ErrDenied, Op: op, Err: errText("the call names no permission")}
 	}
 	if s.tx != nil {
-		return wrap(op, s.tx.step(ctx, s.who, op, org, fn))
+		return s.deniedCall(op, org, wrap(op, s.tx.step(ctx, s.who, op, org, fn)))
 	}
 	err := s.a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
 		next, err := s.a.perform(ctx, tx, cand, s.who, op, org, fn)
 		return next.complete(), err
 	})
-	return wrap(op, err)
+	return s.deniedCall(op, org, wrap(op, err))
 }
 
 // complete closes the change under way: the next one gets a number of its own.
@@ -177,7 +178,7 @@ func (s *Admin) read(ctx context.Context, op string, org OrgID, fn func(ctx cont
 		return &Error{Kind: ErrDenied, Op: op, Err: errText("the call names no permission")}
 	}
 	if s.tx != nil {
-		return wrap(op, s.tx.look(ctx, s.who, op, org, fn))
+		return s.deniedCall(op, org, wrap(op, s.tx.look(ctx, s.who, op, org, fn)))
 	}
 	if ctx.Value(nestedKey{s.a}) != nil {
 		return wrap(op, errNested())
@@ -186,7 +187,7 @@ func (s *Admin) read(ctx context.Context, op string, org OrgID, fn func(ctx cont
 		return wrap(op, err)
 	}
 	if err := s.permitPublished(ctx, op, org, permission, policy.Root); err != nil {
-		return wrap(op, err)
+		return s.deniedCall(op, org, wrap(op, err))
 	}
 	return wrap(op, s.a.store.Read(ctx, func(tx Txn) error { return fn(ctx, tx) }))
 }
@@ -271,11 +272,16 @@ func (a *Authority) enter(ctx context.Context, door func(context.Context, func(W
 	}
 	wait, cancel := context.WithTimeout(ctx, a.cfg.MaxWrite)
 	defer cancel()
-	ran := false
+	ran, takes := false, false
 	err := door(wait, func(tx WriteTxn, cand candidate) (candidate, error) {
 		ran = true
-		return fn(tx, cand)
+		next, err := fn(tx, cand)
+		takes = next.takes > cand.takes
+		return next, err
 	})
+	if err == nil && takes {
+		return a.remember(ctx)
+	}
 	if err != nil && !ran && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return &Error{Kind: ErrBusy, Err: errText("no turn to write within MaxWrite")}
 	}

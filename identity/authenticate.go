@@ -2,29 +2,72 @@ package identity
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
+	"net/netip"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/claviger-go/claviger/policy"
 	"github.com/claviger-go/claviger/token"
 )
 
-// Authenticate verifies an access token that this instance issued and returns
-// who it speaks for. Every failure matches ErrUnauthenticated; what else it
+// Authenticate verifies an access token or an API token that this instance issued
+// and returns who it speaks for. Every failure matches ErrUnauthenticated; what else it
 // matches (ErrExpired, ErrRevoked, ErrDisabled) is for the operator, not for
 // the caller. A failure to find out (ErrStale, ErrStorage) does not match it.
 func (a *Authority) Authenticate(ctx context.Context, raw string) (Principal, error) {
+	return a.AuthenticateFrom(ctx, raw, netip.Addr{})
+}
+
+// AuthenticateFrom is Authenticate for a caller at an address, which an API token
+// with networks needs, and so does every access token that came of one. Of the
+// address neither a zone counts nor the IPv6 form of an IPv4 one. The zero Addr is
+// nowhere.
+//
+// The address is that of the moment: a principal that is held keeps what it was
+// proven with.
+func (a *Authority) AuthenticateFrom(ctx context.Context, raw string, from netip.Addr) (Principal, error) {
+	if now := a.clock.Now(); a.wayOf(raw) == WayAccessToken {
+		if p := a.recallAlive(raw, now); p != nil {
+			a.observeAccepted(p, now)
+			return Principal{p}, nil
+		}
+	}
 	p, err := a.authenticate(ctx, raw)
+	if err == nil {
+		err = a.within(ctx, p.p, from)
+	}
 	if err != nil {
+		a.turnedAway(a.wayOf(raw), "", err)
 		return Principal{}, wrap("Authenticate", err)
 	}
+	a.came(p.p, a.clock.Now())
 	return p, nil
 }
 
+// wayOf is what a token claims to be. An access token has a dot before it has
+// anything else.
+func (a *Authority) wayOf(raw string) Way {
+	if strings.HasPrefix(raw, a.apiTokens) {
+		return WayAPIToken
+	}
+	return WayAccessToken
+}
+
+// authenticate is who a token proves, from wherever it came.
 func (a *Authority) authenticate(ctx context.Context, raw string) (Principal, error) {
 	now := a.clock.Now()
+	if a.wayOf(raw) == WayAPIToken {
+		return a.authenticateSecret(ctx, raw, now)
+	}
+	if p := a.recall(raw, now); p != nil {
+		return Principal{p}, nil
+	}
+	return a.authenticateSigned(ctx, raw, now)
+}
+
+func (a *Authority) authenticateSigned(ctx context.Context, raw string, now int64) (Principal, error) {
 	if err := a.answers(ctx, now); err != nil {
 		return Principal{}, err
 	}
@@ -40,17 +83,31 @@ func (a *Authority) authenticate(ctx context.Context, raw string) (Principal, er
 	if err != nil {
 		return Principal{}, refuse(nil, err)
 	}
-	newest := p.newest()
-	if newest > a.revision.Load() {
-		if err := a.refresh(ctx, func() bool { return newest <= a.revision.Load() }); err != nil {
-			return Principal{}, err
-		}
-		if newest > a.revision.Load() {
-			a.log.Error("a token is newer than the database: it was rolled back", "token", newest, "database", a.revision.Load())
-			return Principal{}, refuse(ErrRevoked, errText("the token is newer than the database"))
-		}
+	if err := a.notAhead(ctx, p.newest()); err != nil {
+		return Principal{}, err
 	}
-	return a.admit(ctx, p, now)
+	admitted, err := a.admit(ctx, WayAccessToken, p, now)
+	if err == nil {
+		a.verified.put(raw, inst, admitted.p) // of the instance whose keys verified it
+	}
+	return admitted, err
+}
+
+// notAhead fails when a proof was made at a revision that the database does not
+// have, not even after it was read again.
+func (a *Authority) notAhead(ctx context.Context, newest uint64) error {
+	if newest <= a.revision.Load() {
+		return nil
+	}
+	if err := a.refresh(ctx, func() bool { return newest <= a.revision.Load() }); err != nil {
+		return err
+	}
+	if newest > a.revision.Load() {
+		a.log.Error("a token is newer than the database: it was rolled back", "token", newest, "database", a.revision.Load())
+		a.rolledBack(ctx, newest)
+		return refuse(ErrRevoked, errText("the token is newer than the database"))
+	}
+	return nil
 }
 
 // answers fails when this process must not answer at all.
@@ -74,7 +131,7 @@ func (a *Authority) attached() error {
 
 // admit completes a principal whose proof has been verified: every way in ends
 // here.
-func (a *Authority) admit(ctx context.Context, p principal, now int64) (Principal, error) {
+func (a *Authority) admit(ctx context.Context, way Way, p principal, now int64) (Principal, error) {
 	c, v, err := a.load(ctx, p.org)
 	if errors.Is(err, ErrNotFound) {
 		return Principal{}, refuse(nil, err)
@@ -82,19 +139,20 @@ func (a *Authority) admit(ctx context.Context, p principal, now int64) (Principa
 	if err != nil {
 		return Principal{}, err
 	}
-	p.a, p.cell = a, c
+	p.a, p.cell, p.way, p.noted = a, c, way, new(atomic.Int64)
 	if !p.locate(v) {
 		return Principal{}, refuse(nil, errText("the account or the credential is gone"))
 	}
 	p.kind = v.accounts.At(p.accountSlot).kind()
 	for _, actor := range p.chain {
-		actor.a, actor.cell, actor.kind = a, c, v.accounts.At(actor.accountSlot).kind()
+		actor.a, actor.cell, actor.noted, actor.kind = a, c, new(atomic.Int64), v.accounts.At(actor.accountSlot).kind()
 	}
 	inst := a.instance.Load()
 	if dead := v.live(inst, &p, now); dead != policy.ReasonUnspecified {
-		return Principal{}, refuse(reasonKind(dead), errText(dead.String()))
+		return Principal{}, refuse(reasonKind(dead), deadProof{dead, &p})
 	}
 	p.see(v, inst)
+	a.usedLate(v, &p, now)
 	return Principal{&p}, nil
 }
 
@@ -130,8 +188,10 @@ type Login struct {
 func (o *OrgAdmin) Vouch(ctx context.Context, account AccountID, login Login) (Principal, error) {
 	p, err := o.vouch(ctx, account, login)
 	if err != nil {
+		o.a.turnedAway(WayVouch, o.org, err)
 		return Principal{}, wrap("Vouch", err)
 	}
+	o.a.came(p.p, o.a.clock.Now())
 	return p, nil
 }
 
@@ -167,7 +227,7 @@ func (o *OrgAdmin) vouch(ctx context.Context, account AccountID, login Login) (P
 	} else if issued > current {
 		return Principal{}, refuse(ErrRevoked, errText("the session is newer than the database"))
 	}
-	return o.a.admit(ctx, principal{
+	return o.a.admit(ctx, WayVouch, principal{
 		org: o.org, account: account, method: login.Method, authTime: login.AuthTime.UnixMicro(),
 		issued: issued, expires: login.NotAfter.UnixMicro(),
 	}, now)
@@ -181,39 +241,17 @@ func (o *OrgAdmin) vouch(ctx context.Context, account AccountID, login Login) (P
 // fails with ErrInvalid or ErrLimit, once the assertion is accepted and without
 // using it up.
 func (a *Authority) ExchangeAssertion(ctx context.Context, assertion string, req TokenRequest) (AccessToken, error) {
-	t, err := a.exchange(ctx, assertion, req)
+	t, err := a.exchange(ctx, WayAssertion, assertion, a.cfg.InsecureAcceptEndpointAudience, req)
 	if err != nil {
+		a.turnedAway(WayAssertion, "", err)
 		return AccessToken{}, wrap("ExchangeAssertion", err)
 	}
 	return t, nil
 }
 
-func (a *Authority) exchange(ctx context.Context, raw string, req TokenRequest) (AccessToken, error) {
+func (a *Authority) exchange(ctx context.Context, way Way, raw, endpoint string, req TokenRequest) (AccessToken, error) {
 	now := a.clock.Now()
-	if err := a.answers(ctx, now); err != nil {
-		return AccessToken{}, err
-	}
-	revision := a.revision.Load()
-	var credential Credential
-	var failed error
-	proof, err := token.AssertionPolicy{
-		Audience: a.cfg.Issuer, Endpoint: a.cfg.InsecureAcceptEndpointAudience, Skew: a.cfg.Skew,
-	}.Verify(raw, func(kid string) (token.PublicKey, error) {
-		credential, failed = a.credentialByID(ctx, CredentialID(kid))
-		if failed != nil {
-			return token.PublicKey{}, failed
-		}
-		return a.publicKey(credential)
-	}, time.UnixMicro(now))
-	switch {
-	case failed != nil && !errors.Is(failed, ErrNotFound):
-		return AccessToken{}, failed
-	case err != nil:
-		return AccessToken{}, refuse(tokenKind(err), err)
-	case proof.Subject != string(credential.Account):
-		return AccessToken{}, refuse(nil, errText("the credential is of another account"))
-	}
-	p, err := a.admit(ctx, principal{org: credential.Org, account: credential.Account, credential: credential.ID, issued: revision}, now)
+	p, proof, err := a.asserted(ctx, way, raw, endpoint, now)
 	if err != nil {
 		return AccessToken{}, err
 	}
@@ -223,18 +261,35 @@ func (a *Authority) exchange(ctx context.Context, raw string, req TokenRequest) 
 	return a.issue(ctx, p.p, proof, now)
 }
 
-// issue signs a token and then uses the assertion up, in the transaction that
-// asks once more whether everything is alive. A token that was signed in vain
-// is forgotten: nobody has seen it.
-func (a *Authority) issue(ctx context.Context, p *principal, proof token.Assertion, now int64) (AccessToken, error) {
-	t, err := a.sign(ctx, p, now)
-	if err != nil {
-		return AccessToken{}, err
+// asserted is who signed an assertion, which is not used up yet. It may name the
+// endpoint as its audience beside the issuer, if that is not empty.
+func (a *Authority) asserted(ctx context.Context, way Way, raw, endpoint string, now int64) (Principal, token.Assertion, error) {
+	if err := a.answers(ctx, now); err != nil {
+		return Principal{}, token.Assertion{}, err
 	}
-	if err := a.useUp(ctx, p, proof); err != nil {
-		return AccessToken{}, err
+	revision := a.revision.Load()
+	var credential Credential
+	var failed error
+	proof, err := token.AssertionPolicy{Audience: a.cfg.Issuer, Endpoint: endpoint, Skew: a.cfg.Skew}.Verify(raw, func(kid string) (token.PublicKey, error) {
+		credential, failed = a.credentialByID(ctx, CredentialID(kid))
+		if failed != nil {
+			return token.PublicKey{}, failed
+		}
+		return a.publicKey(credential)
+	}, time.UnixMicro(now))
+	switch {
+	case failed != nil && !errors.Is(failed, ErrNotFound):
+		return Principal{}, proof, failed
+	case err != nil:
+		return Principal{}, proof, refuse(tokenKind(err), err)
+	case proof.Subject != string(credential.Account):
+		return Principal{}, proof, refuse(nil, errText("the credential is of another account"))
 	}
-	return t, nil
+	p, err := a.admit(ctx, way, principal{
+		org: credential.Org, account: credential.Account, credential: credential.ID, issued: revision,
+		expires: time.UnixMicro(now).Add(a.cfg.TokenLife).UnixMicro(),
+	}, now)
+	return p, proof, err
 }
 
 // publicKey reads the key of a credential. Looking at a key for weaknesses costs
@@ -244,6 +299,15 @@ func (a *Authority) publicKey(c Credential) (token.PublicKey, error) {
 	if c.Type != PublicKey || c.State != CredentialActive && c.State != CredentialRetiring {
 		return token.PublicKey{}, notFound(nounCredential, string(c.ID))
 	}
+	key, err := a.anyUse(c)
+	if err != nil || len(c.Algorithms) == 0 {
+		return key, err
+	}
+	return key.Restrict(c.Algorithms...)
+}
+
+// anyUse is the key of a credential, for all that a key of its kind can do.
+func (a *Authority) anyUse(c Credential) (token.PublicKey, error) {
 	if key, ok := a.keys.Load(c.Thumbprint); ok {
 		return key.(token.PublicKey), nil
 	}
@@ -284,50 +348,12 @@ func (a *Authority) credentialByID(ctx context.Context, id CredentialID) (Creden
 	return row, err
 }
 
-// useUp records the assertion's id. Nonces pass the door without event or
-// revision.
-func (a *Authority) useUp(ctx context.Context, p *principal, proof token.Assertion) error {
-	return a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
-		ctx := context.WithoutCancel(ctx)
-		now := a.clock.Now()
-		v, err := a.viewIn(ctx, tx, cand, p.org)
-		if err != nil {
-			return cand, err
-		}
-		q := p.moved(v)
-		if q == nil {
-			return cand, refuse(nil, errText("the account or the credential is gone"))
-		}
-		if dead := v.live(cand.instance, q, now); dead != policy.ReasonUnspecified {
-			return cand, refuse(reasonKind(dead), errText(dead.String()))
-		}
-		if !time.UnixMicro(now).Before(proof.Expiry.Add(a.cfg.Skew)) {
-			return cand, refuse(ErrExpired, errText("the assertion ended while it waited"))
-		}
-		nonce := sha256.Sum256([]byte(proof.ID))
-		fresh, err := tx.Nonces().Use(ctx, string(p.credential), hex.EncodeToString(nonce[:]), proof.Expiry.Add(a.cfg.Skew+time.Second))
-		if err != nil {
-			return cand, err
-		}
-		if !fresh {
-			return cand, refuse(ErrRevoked, errText("the assertion was used before"))
-		}
-		if last := a.swept.Load(); now-last > time.Minute.Microseconds() && a.swept.CompareAndSwap(last, now) {
-			_, err = tx.Nonces().Sweep(ctx, time.UnixMicro(now).Add(-a.cfg.Skew))
-		}
-		return cand, err
-	})
-}
-
 // JWKS is the public key set that verifies access tokens (RFC 7517 section 5),
 // to be cached no longer than [JWKSMaxAge].
 func (a *Authority) JWKS(ctx context.Context) ([]byte, error) {
-	if err := a.attached(); err != nil {
+	if err := a.answers(ctx, a.clock.Now()); err != nil { // a key may have been compromised that it does not know of
 		return nil, wrap("JWKS", err)
 	}
-	ring, err := a.currentRing(ctx)
-	if err != nil {
-		return nil, wrap("JWKS", err)
-	}
+	ring, _ := a.currentRing(ctx) // also without a key that signs: a compromised one must leave what others have cached
 	return append([]byte(nil), ring.jwks...), nil
 }

@@ -21,7 +21,7 @@ type Authority struct {
 	cfg      Config
 	store    Store
 	log      *slog.Logger
-	sealer   *token.Sealer
+	sealer   *token.Sealer // of the configuration; see instance.sealer
 	verifier *token.Verifier
 	model    policy.Model
 	required map[string]string // method → permission
@@ -40,17 +40,30 @@ type Authority struct {
 	trouble   atomic.Bool              // the last poll failed
 	lost      atomic.Bool              // the file was replaced or removed under us, or cannot be read
 	closed    atomic.Bool
-	turnAgain atomic.Int64 // after a failure to turn the key ring: not before, by the clock
-	swept     atomic.Int64 // when nonces were last swept, by the clock
+	resealing atomic.Pointer[token.Sealer] // the last that was to take over
+	turning   sync.Mutex                   // held while the key ring is turned, by one for all
+	unturned  atomic.Int64                 // when turning it last failed, by the clock; 0 for never
+	swept     atomic.Int64                 // when nonces were last swept, by the clock
+
+	secrets   secretIndex // of every org
+	apiTokens string      // what API tokens begin with
 
 	keys       sync.Map     // thumbprint → token.PublicKey
 	remembered atomic.Int64 // how many, about
 
-	held    int64       // estimated bytes of the views that are loaded; guarded by publishing
-	crowded atomic.Bool // it was said that MaxMemory is too small
-	watches watches     // contexts that end with their principals
-	bars    bars        // against subjects of what could not be stored
-	trying  atomic.Bool // that is being made again
+	held      int64                    // estimated bytes of the views that are loaded; guarded by publishing
+	crowded   atomic.Bool              // it was said that MaxMemory is too small
+	watches   watches                  // contexts that end with their principals
+	ledger    ledger                   // what is written down outside of the database
+	overdue   atomic.Pointer[rollback] // a fence that could not be raised
+	late      lateUses                 // of credentials that were rotated
+	verified  *verified                // access tokens that need not be verified again
+	uses      uses                     // who was here, to be written down
+	observer  *observer                // nil when nobody wants to know
+	forgotten atomic.Int64             // when revoked tokens were last swept, by the clock
+	warning   sync.Mutex               // one at a time warns of what ends
+	bars      bars                     // against subjects of what could not be stored
+	trying    atomic.Bool              // that is being made again
 
 	publishing sync.Mutex    // between the door and refreshes
 	refreshing chan struct{} // held by the one refresh under way
@@ -82,7 +95,7 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, required: required(), watches: newWatches(), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
+	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, required: required(), watches: newWatches(), verified: newVerified(cfg.MaxVerified), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
 	var err error
 	if a.model, err = cfg.compileModel(); err != nil {
 		return nil, err
@@ -98,6 +111,7 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	if a.sealer, err = cfg.Seal.Open(!used); err != nil {
 		return nil, &Error{Kind: ErrKey, Entity: "config", Field: "Seal", Err: err}
 	}
+	a.apiTokens = cfg.TokenPrefix + "_" + token.KindAPIToken + "_"
 	a.clock = clock.New(clock.Config{Now: cfg.Now, Jump: a.clockJumped})
 	if err := a.start(ctx, used); err != nil {
 		_ = a.clock.Close() // always nil
@@ -135,6 +149,10 @@ func (a *Authority) start(ctx context.Context, used bool) (err error) {
 		return err
 	}
 	a.touch()
+	known, err := a.gather(ctx) // first, so that the database is at least as new
+	if err != nil {
+		return err
+	}
 	err = a.store.Read(ctx, func(tx Txn) error {
 		revision, err := tx.Changes().Revision(ctx)
 		if err != nil {
@@ -144,17 +162,25 @@ func (a *Authority) start(ctx context.Context, used bool) (err error) {
 		if err != nil {
 			return err
 		}
+		if err := a.loadSecrets(ctx, tx); err != nil {
+			return err
+		}
 		a.publish(candidate{revision: revision, instance: inst})
 		return a.checkRoleNames(ctx, tx)
 	})
 	if err != nil {
 		return err
 	}
+	if err := a.openLedger(ctx, known, used); err != nil {
+		return err
+	}
 	if _, err := a.currentRing(ctx); err != nil {
 		return err
 	}
-	a.stopped.Add(1)
+	a.observer = newObserver(a.cfg.Observer)
+	a.stopped.Add(2)
 	go a.poll()
+	go a.upkeep()
 	return nil
 }
 
@@ -176,11 +202,13 @@ func (a *Authority) checkRoleNames(ctx context.Context, tx Txn) error {
 // store. Calls after it fail. It may be called twice.
 func (a *Authority) Close() error {
 	a.closing.Do(func() {
+		a.lastUses()
 		a.closed.Store(true)
 		a.endWatches(a.attached())
 		close(a.stop)
 		a.stopped.Wait()
-		a.closeErr = wrap("Close", errors.Join(a.door.Close(), a.store.Close()))
+		a.observer.close()
+		a.closeErr = wrap("Close", errors.Join(a.door.Close(), a.closeLedger(), a.store.Close()))
 		a.closeErr = errors.Join(a.closeErr, a.clock.Close())
 	})
 	return a.closeErr

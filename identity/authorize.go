@@ -39,10 +39,14 @@ type Target struct {
 func (a *Authority) Authorize(ctx context.Context, req Request) (d policy.Decision) {
 	var s standpoint
 	if reason := a.stand(ctx, &s, req.Principal.p, req.Org, req.AtLeast); reason != policy.ReasonUnspecified {
-		return policy.Decision{Reason: reason, Revision: s.revision}
+		d = policy.Decision{Reason: reason, Revision: s.revision}
+	} else {
+		q := policy.Query{Permission: req.Permission, Path: req.Path, Attrs: req.Attrs}
+		s.judge(&q, &d)
 	}
-	q := policy.Query{Permission: req.Permission, Path: req.Path, Attrs: req.Attrs}
-	s.judge(&q, &d)
+	if !d.Allowed && a != nil && a.observer != nil {
+		a.denied(&req, &d)
+	}
 	return d
 }
 

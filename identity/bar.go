@@ -109,7 +109,7 @@ func narrowing(op string) (policy.Reason, finality, bool) {
 		return policy.ReasonOrgSuspended, passing, true
 	case "DeleteOrg":
 		return policy.ReasonOrgDeleted, forGood, true
-	case "SignOutAccount", "SignOutOrg":
+	case "SignOutAccount", "SignOutOrg", "RevokeToken", "RevokeTokenID":
 		return policy.ReasonTokenRevoked, forGood, true
 	}
 	return policy.ReasonUnspecified, 0, false
@@ -159,7 +159,7 @@ func (s *Admin) decide(ctx context.Context, op string, org OrgID, about subject,
 // unstored reports whether a call failed for a reason of the storage's, and not
 // because its caller gave up.
 func unstored(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errSettled) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errSettled) || errors.Is(err, errUnrecorded) {
 		return false
 	}
 	return errors.Is(err, ErrStorage) || errors.Is(err, ErrBusy)
@@ -195,6 +195,7 @@ func (a *Authority) barred(p *principal) policy.Reason {
 		{org: p.org, noun: nounCredential, id: string(p.credential)},
 		{org: p.org, noun: nounOrg, id: string(p.org), signOut: true},
 		{org: p.org, noun: nounAccount, id: string(p.account), signOut: true},
+		{org: p.org, noun: nounToken, id: string(p.tokenKey), signOut: true},
 	} {
 		if b := a.bars.all[s]; b != nil {
 			return b.reason

@@ -28,7 +28,7 @@ func (a *Authority) retryBars(ctx context.Context) {
 		}
 		err := p.again(ctx, &Admin{a: a, who: p.who.retrying(p)})
 		switch {
-		case err == nil, errors.Is(err, errSettled): // what is stored has removed it
+		case err == nil, errors.Is(err, errSettled), errors.Is(err, errUnrecorded): // what is stored has removed it
 		case unstored(err):
 			return
 		case p.ended(err):

@@ -85,6 +85,22 @@ func (t stubbornTxn) Credentials() identity.Table[identity.Credential, identity.
 	return stubbornTable[identity.Credential, identity.CredentialID]{t.WriteTxn.Credentials(), t.how}
 }
 
+func (t stubbornTxn) RevokedTokens() identity.RevokedTokens {
+	return stubbornTokens{t.WriteTxn.RevokedTokens(), t.how}
+}
+
+type stubbornTokens struct {
+	identity.RevokedTokens
+	how *failure
+}
+
+func (t stubbornTokens) Insert(ctx context.Context, row identity.RevokedToken) error {
+	if t.how.update != nil {
+		return t.how.update
+	}
+	return t.RevokedTokens.Insert(ctx, row)
+}
+
 type stubbornTable[T any, K ~string] struct {
 	identity.Table[T, K]
 	how *failure
@@ -132,6 +148,9 @@ func narrows() []narrow {
 		return func(w *world, c caller) bool { return must(w.sys().Org(w.ctx, c.org))(w.t).State == state }
 	}
 	vouched := []way{wayVouched, waySession}
+	revoked := func(w *world, c caller) bool {
+		return must(w.id.RevokedTokensHeld(w.ctx, c.org))(w.t) == 1
+	}
 	type (
 		C = context.Context
 		S = *identity.Admin
@@ -159,6 +178,12 @@ func narrows() []narrow {
 			policy.ReasonTokenRevoked, false, nil, func(w *world, c caller) bool {
 				return must(w.sys().Org(w.ctx, c.org))(w.t).MinRevision > c.held.Revision()
 			}},
+		{"RevokeToken", func(ctx C, s S, c caller) error { return last(s.In(c.org).RevokeToken(ctx, c.bearer)) },
+			policy.ReasonTokenRevoked, true, besideTheToken(), revoked},
+		{"RevokeTokenID", func(ctx C, s S, c caller) error {
+			return last(s.In(c.org).RevokeTokenID(ctx, c.sa.ID, c.held.TokenID()))
+		},
+			policy.ReasonTokenRevoked, true, besideTheToken(), revoked},
 	}
 }
 
@@ -268,7 +293,7 @@ func checkBar(t *testing.T, w *world, store *stubborn, c caller, n narrow, how *
 	}
 	made := 0
 	for _, e := range w.checkChain(c.org) {
-		if e.Revision > revision {
+		if e.Revision > revision && !(e.Noun == "group" && spared[wayActingWrite]) {
 			if made++; e.Actor != actor {
 				t.Errorf("the log has %q for the actor, want %q", e.Actor, actor)
 			}

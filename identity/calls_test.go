@@ -2,7 +2,9 @@ package identity_test
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
+	"github.com/claviger-go/claviger/token"
 )
 
 // call is one management method, called so that it succeeds on fresh targets.
@@ -34,16 +37,25 @@ type targets struct {
 	Binding    identity.BindingID
 	Credential identity.CredentialID // of User
 	Disabled   identity.CredentialID // of User
+	Secret     identity.CredentialID // an API token of User
 	Key        []byte                // a PEM that is registered nowhere
+	Copy       []byte                // a path where nothing is
+	Token      string                // an access token of User
+	SigningKey string                // the current one
 }
 
 // targets makes an org with its targets, in one transaction.
 func (w *world) targets(slug string) targets {
 	w.t.Helper()
-	x := targets{Slug: slug}
+	x := targets{Slug: slug, Copy: []byte(filepath.Join(w.t.TempDir(), "copy.db"))}
 	_, first := newKey(w.t)
 	_, second := newKey(w.t)
 	_, x.Key = newKey(w.t)
+	for _, k := range w.id.SigningKeys() {
+		if k.State == identity.KeyCurrent {
+			x.SigningKey = k.ID
+		}
+	}
 	err := w.id.Write(w.ctx, func(ctx context.Context, tx *identity.Tx) error {
 		sys := tx.System("targets")
 		x.Org = must(sys.CreateOrg(ctx, identity.OrgSpec{Slug: slug}))(w.t).ID
@@ -61,11 +73,13 @@ func (w *world) targets(slug string) targets {
 		x.Credential = must(in.AddPublicKey(ctx, x.User, identity.PublicKeySpec{UnprovenPublicKey: first}))(w.t).ID
 		x.Disabled = must(in.AddPublicKey(ctx, x.User, identity.PublicKeySpec{UnprovenPublicKey: second}))(w.t).ID
 		must(in.DisableCredential(ctx, x.Disabled))(w.t)
+		x.Secret = must(in.CreateAPIToken(ctx, x.User, identity.APITokenSpec{Name: "token"}))(w.t).ID
 		return nil
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	x.Token = w.tokenOf(x.Org, x.User, x.Credential, "01jtoken")
 	return x
 }
 
@@ -208,6 +222,24 @@ func calls() map[string]call {
 		"AddPublicKey": {run: in(func(c C, o O, x targets) error {
 			return last(o.AddPublicKey(c, x.User, identity.PublicKeySpec{UnprovenPublicKey: x.Key}))
 		})},
+		"NewKeyChallenge": {reads: true, run: in(func(c C, o O, x targets) error { return last(o.NewKeyChallenge(c, x.User, x.Key)) })},
+		"RotatePublicKey": {run: in(func(c C, o O, x targets) error {
+			return last(o.RotatePublicKey(c, x.Credential, identity.PublicKeySpec{UnprovenPublicKey: x.Key}, time.Hour))
+		})},
+		"CreateAPIToken": {run: in(func(c C, o O, x targets) error {
+			return last(o.CreateAPIToken(c, x.User, identity.APITokenSpec{Name: name}))
+		})},
+		"CreateClientSecret": {run: in(func(c C, o O, x targets) error {
+			return last(o.CreateClientSecret(c, x.User, identity.ClientSecretSpec{Name: name}))
+		})},
+		"RotateSecret": {run: in(func(c C, o O, x targets) error { return last(o.RotateSecret(c, x.Secret, time.Hour)) })},
+		"RevokeCredentials": {run: in(func(c C, o O, x targets) error {
+			results, err := o.RevokeCredentials(c, identity.CredentialFilter{Account: x.User, Type: identity.APIToken}) // one
+			for _, r := range results {
+				err = errors.Join(err, r.Err)
+			}
+			return err
+		})},
 		"Credential": {reads: true, run: in(func(c C, o O, x targets) error { return last(o.Credential(c, x.Credential)) })},
 		"Credentials": {reads: true, run: in(func(c C, o O, _ targets) error {
 			return last(o.Credentials(c, identity.CredentialFilter{}, identity.Page{}))
@@ -219,6 +251,21 @@ func calls() map[string]call {
 		"EnableCredential":  {run: in(func(c C, o O, x targets) error { return last(o.EnableCredential(c, x.Disabled)) })},
 		"DisableCredential": {run: in(func(c C, o O, x targets) error { return last(o.DisableCredential(c, x.Credential)) })},
 		"RevokeCredential":  {run: in(func(c C, o O, x targets) error { return last(o.RevokeCredential(c, x.Credential)) })},
+
+		"RevokeToken":     {run: in(func(c C, o O, x targets) error { return last(o.RevokeToken(c, x.Token)) })},
+		"RevokeTokenID":   {run: in(func(c C, o O, x targets) error { return last(o.RevokeTokenID(c, x.User, "01j")) })},
+		"Unused":          {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.Unused(c, later())) })},
+		"Expiring":        {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.Expiring(c, time.Hour)) })},
+		"IntrospectToken": {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.IntrospectToken(c, "no token")) })},
+
+		"SigningKeys":          {inSystem: true, reads: true, run: func(c C, s A, _ targets) error { return last(s.SigningKeys(c, identity.Page{})) }},
+		"AllSigningKeys":       {inSystem: true, reads: true, run: func(c C, s A, _ targets) error { return drain(s.AllSigningKeys(c)) }},
+		"RotateSigningKey":     {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.RotateSigningKey(c)) }},
+		"CompromiseSigningKey": {inSystem: true, run: func(c C, s A, x targets) error { return last(s.CompromiseSigningKey(c, x.SigningKey)) }},
+		"Reseal":               {inSystem: true, hostOnly: true, run: func(c C, s A, _ targets) error { return s.Reseal(c, token.SealBytes(make([]byte, 32))) }},
+
+		"Backup":      {inSystem: true, hostOnly: true, run: func(c C, s A, x targets) error { return s.Backup(c, string(x.Copy)) }},
+		"ReleaseHeld": {inSystem: true, hostOnly: true, run: func(c C, s A, _ targets) error { return last(s.ReleaseHeld(c, identity.HeldFilter{})) }},
 
 		"Events":    {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.Events(c, identity.Page{})) })},
 		"AllEvents": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllEvents(c)) })},

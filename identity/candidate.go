@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"slices"
+
+	"github.com/claviger-go/claviger/identity/internal/fence"
 )
 
 // candidate is the state that the next commit will publish. It is a value:
@@ -17,10 +19,17 @@ type candidate struct {
 	foreign  uint64          // what others wrote up to here has been applied
 	doubt    uint64          // the doubts that it has settled by reading the log
 	settled  []decided       // the bars that it removes once this is published
+	narrowed []fence.Record  // what the sidecar has to know of it
+	takes    int             // how often it took something away
+	fenced   bool            // a fence was raised: what is loaded is of another state
+	secrets  []Credential    // opaque secrets that were made or changed
 }
 
 // settle notes what was decided about a subject.
 func (c *candidate) settle(d decided) { c.settled = append(slices.Clip(c.settled), d) }
+
+// note keeps opaque secrets for the index.
+func (c *candidate) note(rows ...Credential) { c.secrets = append(slices.Clip(c.secrets), rows...) }
 
 func (c candidate) with(views map[OrgID]*view) candidate {
 	merged := make(map[OrgID]*view, len(c.views)+len(views))
@@ -95,9 +104,14 @@ func (a *Authority) publish(c candidate) {
 }
 
 func (a *Authority) publishLocked(c candidate) {
+	a.ledger.put(c.narrowed, c.takes > 0)
+	if c.fenced {
+		a.dropViews()
+	}
+	a.secrets.apply(c.secrets) // first: what is not alive yet is refused
 	if c.instance != nil && c.revision >= a.revision.Load() {
 		old := a.instance.Swap(c.instance)
-		if old != nil && old.row.MinRevision != c.instance.row.MinRevision {
+		if old != nil && old.signedOut(c.instance) {
 			a.checkAllWatches()
 		}
 	}
@@ -154,6 +168,9 @@ func (a *Authority) catchUp(ctx context.Context, tx Txn, cand candidate) (candid
 			if err := a.applyEvent(ctx, tx, &cand, drafts, e); err != nil {
 				return cand, err
 			}
+			if err := a.noteForeign(ctx, tx, &cand, e); err != nil {
+				return cand, err
+			}
 			cand.revision = e.Revision
 		}
 	}
@@ -173,6 +190,9 @@ func (a *Authority) catchUp(ctx context.Context, tx Txn, cand candidate) (candid
 }
 
 func (a *Authority) applyEvent(ctx context.Context, tx Txn, cand *candidate, drafts map[OrgID]*draft, e Event) error {
+	if err := noteSecret(ctx, tx, cand, e); err != nil {
+		return err
+	}
 	if e.Noun == nounSigningKey || e.Noun == nounInstance {
 		inst, err := a.loadInstance(ctx, tx)
 		if err != nil {

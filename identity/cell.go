@@ -142,7 +142,8 @@ func (a *Authority) show(c *cell, v *view) {
 // size estimates the bytes that the view keeps in memory, alone.
 func (v *view) size() int64 {
 	const strings = 64 // of the values, beside the tables
-	return v.rules.Size() + v.accounts.Size() + v.credentials.Size() + strings*int64(v.accounts.Len()+v.credentials.Len()) + 1024
+	return v.rules.Size() + v.accounts.Size() + v.credentials.Size() + v.revoked.Size() +
+		strings*int64(v.accounts.Len()+v.credentials.Len()+v.revoked.Len()) + 1024
 }
 
 // evict drops the orgs that were not used for the longest time, until what is

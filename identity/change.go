@@ -142,8 +142,12 @@ func (c *change) finish() (candidate, error) {
 		views[id] = d.freeze()
 	}
 	next := c.base.with(views)
+	for _, d := range c.drafts {
+		next.note(d.secrets...)
+	}
 	next.instance = c.inst
 	next.items += uint32(len(c.events))
+	next.narrow(c.events)
 	if c.settles != nil {
 		next.settle(*c.settles)
 	}

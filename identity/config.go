@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -21,8 +22,11 @@ type Config struct {
 	Issuer string
 	// Audience is the "aud" of access tokens; empty means the issuer.
 	Audience string
-	// Seal says how the signing keys are sealed at rest.
+	// Seal says how the signing keys are sealed at rest. To change it see [Admin.Reseal].
 	Seal token.Seal
+	// KeySource makes signing keys outside of this process; without it they are
+	// made here. It is needed for as long as a key that it made signs or is to sign.
+	KeySource KeySource
 
 	// Permissions are the host's atomic operations. Names under "identity:" are
 	// taken.
@@ -43,6 +47,10 @@ type Config struct {
 	TokenLife time.Duration
 	// TokenAlgorithm signs access tokens: token.AlgEdDSA (default) or token.AlgES256.
 	TokenAlgorithm token.Algorithm
+	// TokenPrefix begins API tokens and client secrets, so that they are known by
+	// sight; default "cvg", 2 to 16 of [a-z0-9], a letter first. To change it makes
+	// those that begin otherwise useless until it is changed back.
+	TokenPrefix string
 	// KeyPeriod is how long a signing key stays current; default 30 days, at least 1 hour.
 	KeyPeriod time.Duration
 	// Skew is how far clocks may differ; default 30 seconds, at most 2 minutes.
@@ -62,6 +70,32 @@ type Config struct {
 	// time are dropped, and read again at their next use. The system org stays, and
 	// so does an org in use that is larger than that alone.
 	MaxMemory int64
+
+	// MaxVerified is how many bytes the access tokens may take, about, that are
+	// remembered so that those who show them again need not be verified again;
+	// default 32 MiB, less than 0 remembers none.
+	MaxVerified int64
+	// LastUsedEvery is how often it is written down who was here; default 1 minute.
+	LastUsedEvery time.Duration
+	// OnExpiry, if set, is called in the background for every account and credential
+	// that ends soon, once for each of ExpiryThresholds, also when nothing ran at the
+	// time. If it fails it is called again later, as it is when the process ends
+	// before it returns. It is called by one goroutine, and [Authority.Close] waits
+	// for it.
+	OnExpiry func(context.Context, ExpiryWarning) error
+	// ExpiryThresholds are how long before the end OnExpiry is called; default 30, 7
+	// and 1 days. At most 8, between 1 minute and 365 days. What lives no longer than a
+	// threshold is not warned of at it.
+	ExpiryThresholds []time.Duration
+	// Observer, if set, is told of every authentication that is tried, and of every
+	// denial by Authorize, Check or a management call through As. It is called by one
+	// goroutine, which [Authority.Close] waits for, and must not block for long: what
+	// finds 4,096 observations waiting is dropped and counted, see [Stats].
+	Observer func(Observation)
+
+	// Witness remembers how far the database has come, for hosts whose disk does not
+	// outlive the machine; see [Witness].
+	Witness Witness
 
 	// ServiceAccountsMayMint lets service accounts create accounts and credentials
 	// for others, where their roles permit it.
@@ -83,6 +117,12 @@ type Config struct {
 // published for twice as long before it signs.
 const JWKSMaxAge = 5 * time.Minute
 
+// What a token may live, and clocks may differ, at most.
+const (
+	maxTokenLife = time.Hour
+	maxSkew      = 2 * time.Minute
+)
+
 func (c Config) withDefaults() Config {
 	set := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
@@ -102,12 +142,20 @@ func (c Config) withDefaults() Config {
 	if c.TokenAlgorithm == "" {
 		c.TokenAlgorithm = token.AlgEdDSA
 	}
+	if c.TokenPrefix == "" {
+		c.TokenPrefix = "cvg"
+	}
 	if c.MaxCredentials == 0 {
 		c.MaxCredentials = 20
 	}
 	if c.MaxMemory == 0 {
 		c.MaxMemory = 1 << 30
 	}
+	if c.MaxVerified == 0 {
+		c.MaxVerified = 32 << 20
+	}
+	set(&c.LastUsedEvery, time.Minute)
+	c.ExpiryThresholds = expiryThresholds(c.ExpiryThresholds)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -123,13 +171,14 @@ func (c Config) check() error {
 		field      string
 		v, lo, top time.Duration
 	}{
-		{"TokenLife", c.TokenLife, time.Second, time.Hour},
+		{"TokenLife", c.TokenLife, time.Second, maxTokenLife},
 		{"KeyPeriod", c.KeyPeriod, time.Hour, 3650 * 24 * time.Hour},
-		{"Skew", c.Skew, 0, 2 * time.Minute},
+		{"Skew", c.Skew, 0, maxSkew},
 		{"MaxValidity", c.MaxValidity, time.Minute, 3650 * 24 * time.Hour},
 		{"DefaultValidity", c.DefaultValidity, time.Minute, c.MaxValidity},
 		{"MaxWrite", c.MaxWrite, time.Millisecond, time.Hour},
 		{"MaxStaleness", c.MaxStaleness, 10 * time.Millisecond, time.Hour},
+		{"LastUsedEvery", c.LastUsedEvery, time.Second, 24 * time.Hour},
 	}
 	for _, b := range between {
 		if b.v < b.lo || b.v > b.top {
@@ -139,11 +188,17 @@ func (c Config) check() error {
 	if c.TokenAlgorithm != token.AlgEdDSA && c.TokenAlgorithm != token.AlgES256 {
 		return bad("TokenAlgorithm", "%q cannot sign access tokens", string(c.TokenAlgorithm))
 	}
+	if !token.ValidOpaquePrefix(c.TokenPrefix) {
+		return bad("TokenPrefix", "%q is not 2 to 16 of [a-z0-9], a letter first", clip(c.TokenPrefix))
+	}
 	if c.MaxCredentials < 1 {
 		return bad("MaxCredentials", "%d is less than 1", c.MaxCredentials)
 	}
 	if c.MaxMemory < 0 {
 		return bad("MaxMemory", "%d is negative", c.MaxMemory)
+	}
+	if why := checkThresholds(c.ExpiryThresholds); why != "" {
+		return bad("ExpiryThresholds", "%s", why)
 	}
 	if c.AccountDomain != "" && !validDomain(c.AccountDomain) {
 		return bad("AccountDomain", "%q is no domain name", clip(c.AccountDomain))

@@ -57,6 +57,15 @@ func TestRefusedConfig(t *testing.T) {
 		{"default validity over the most", "DefaultValidity", func(c *identity.Config) { c.MaxValidity = time.Hour; c.DefaultValidity = 2 * time.Hour }},
 		{"max write", "MaxWrite", func(c *identity.Config) { c.MaxWrite = -1 }},
 		{"max staleness", "MaxStaleness", func(c *identity.Config) { c.MaxStaleness = 1 }},
+		{"last used", "LastUsedEvery", func(c *identity.Config) { c.LastUsedEvery = time.Millisecond }},
+		{"threshold short", "ExpiryThresholds", func(c *identity.Config) { c.ExpiryThresholds = []time.Duration{time.Hour, time.Second} }},
+		{"threshold long", "ExpiryThresholds", func(c *identity.Config) { c.ExpiryThresholds = []time.Duration{366 * 24 * time.Hour} }},
+		{"threshold twice", "ExpiryThresholds", func(c *identity.Config) { c.ExpiryThresholds = []time.Duration{time.Hour, time.Minute, time.Hour} }},
+		{"thresholds too many", "ExpiryThresholds", func(c *identity.Config) {
+			for i := range 9 {
+				c.ExpiryThresholds = append(c.ExpiryThresholds, time.Duration(i+1)*time.Hour)
+			}
+		}},
 		{"max memory", "MaxMemory", func(c *identity.Config) { c.MaxMemory = -1 }},
 		{"max credentials", "MaxCredentials", func(c *identity.Config) { c.MaxCredentials = -1 }},
 		{"algorithm none", "TokenAlgorithm", func(c *identity.Config) { c.TokenAlgorithm = "none" }},

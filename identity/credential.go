@@ -3,11 +3,11 @@ package identity
 import (
 	"context"
 	"iter"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/claviger-go/claviger/policy"
-	"github.com/claviger-go/claviger/token"
 )
 
 // Credential proves an account. Secret material is never part of it: of a
@@ -19,12 +19,23 @@ type Credential struct {
 	Type        CredentialType
 	Name        string // free text, at most 255 bytes
 	State       CredentialState
-	PublicKey   []byte    // SPKI DER, for public keys
-	Thumbprint  string    // RFC 7638, for public keys
-	Proven      bool      // possession of the private key was shown at registration
-	ValidUntil  time.Time // ends here; zero means with its account
-	EndsAt      time.Time // retiring: the end of the grace period
-	MinRevision uint64    // tokens issued before this revision are dead
+	PublicKey   []byte       // SPKI DER, for public keys
+	Thumbprint  string       // RFC 7638, for public keys
+	Proven      bool         // possession of the private key was shown at registration
+	ValidUntil  time.Time    // ends here; zero means with its account
+	EndsAt      time.Time    // retiring: the end of the grace period
+	Algorithms  []string     // the JOSE algorithms that a public key was registered for; empty for all of its kind
+	Successor   CredentialID // what it was rotated to
+	MinRevision uint64       // tokens issued before this revision are dead
+	LastUsed    time.Time    // about; zero means never. It is written once in Config.LastUsedEvery
+	// Digest is what is kept of an opaque secret: SHA-256 over 256 random bits. It is
+	// in no event.
+	Digest []byte `json:"-"`
+	// Permissions, Path and Networks are what an API token is cut down to; see
+	// [APITokenSpec]. They never change.
+	Permissions []string       // nil is all; an empty list leaves nothing
+	Path        policy.Path    // the zero value is everywhere
+	Networks    []netip.Prefix // none is anywhere
 	Meta
 }
 
@@ -33,7 +44,9 @@ type CredentialType string
 
 // The types of credential.
 const (
-	PublicKey CredentialType = "public-key"
+	PublicKey    CredentialType = "public-key"
+	APIToken     CredentialType = "api-token"
+	ClientSecret CredentialType = "client-secret"
 )
 
 // CredentialState is the life of a credential. The zero value is no state, and refuses.
@@ -50,111 +63,13 @@ const (
 	CredentialHeld     CredentialState = "held"
 )
 
-// PublicKeySpec is what a public-key credential is made of.
-type PublicKeySpec struct {
-	Name string // free text, at most 255 bytes
-	// UnprovenPublicKey is a PEM public key that is registered on the word of
-	// whoever calls: nobody showed possession of the private key. The exception
-	// is audited.
-	UnprovenPublicKey []byte
-	// Validity is how long the key is good: zero means as long as its account,
-	// the most is Config.MaxValidity or the org's own maximum.
-	Validity time.Duration
-}
-
 // CredentialFilter selects credentials; empty fields select all.
 type CredentialFilter struct {
 	Account    AccountID
+	Type       CredentialType
+	Name       string // exactly
 	State      CredentialState
 	Thumbprint string
-}
-
-// AddPublicKey registers a public key for an account. It fails with ErrInvalid
-// for a key that is malformed, weak or private, with ErrConflict when the key is
-// in use in the org, and with ErrLimit when the account has Config.MaxCredentials.
-// Through As it needs that the actor holds every right that the account has. For
-// itself an account needs no permission; such a key ends no later than the
-// credential that was used, and is not to be had with a token that has limits or
-// actors.
-func (o *OrgAdmin) AddPublicKey(ctx context.Context, account AccountID, spec PublicKeySpec) (out Credential, err error) {
-	if !account.valid() {
-		return out, wrap("AddPublicKey", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
-	}
-	err = o.write(ctx, "AddPublicKey", o.org, func(c *change) error {
-		allowed := func() error { return c.permit(policy.Root) }
-		if c.who.is(account) {
-			allowed = c.ownKeys
-		}
-		if err := allowed(); err != nil {
-			return err
-		}
-		a, err := c.liveAccount(o.org, account)
-		if err != nil {
-			return err
-		}
-		if a.State != AccountActive && a.State != AccountInvited {
-			return &Error{Kind: ErrDisabled, Entity: nounAccount, ID: string(account)}
-		}
-		if !c.who.is(a.ID) { // one's own key is no minting
-			if err := c.controls(a); err != nil {
-				return err
-			}
-		}
-		out, err = c.addPublicKey(a, spec)
-		return err
-	})
-	return out, err
-}
-
-// parsePublicKey reads a PEM key; the error says what is wrong with it and
-// never holds any of it.
-func parsePublicKey(pem []byte) (token.PublicKey, error) {
-	key, err := token.ParsePublicKey(pem)
-	if err != nil {
-		return key, &Error{Kind: ErrInvalid, Entity: nounCredential, Field: "UnprovenPublicKey", Err: err}
-	}
-	return key, nil
-}
-
-func (c *change) addPublicKey(a Account, spec PublicKeySpec) (Credential, error) {
-	if err := checkText(nounCredential, "Name", spec.Name, maxDisplayName); err != nil {
-		return Credential{}, err
-	}
-	key, err := parsePublicKey(spec.UnprovenPublicKey)
-	if err != nil {
-		return Credential{}, err
-	}
-	row := Credential{
-		Org: a.Org, Account: a.ID, Type: PublicKey, Name: spec.Name, State: CredentialActive,
-		PublicKey: key.DER(), Thumbprint: key.Thumbprint(), Meta: c.created(),
-	}
-	if spec.Validity != 0 {
-		row.ValidUntil = c.at.Add(spec.Validity)
-		if err := c.checkUntil(a.Org, nounCredential, row.ValidUntil); err != nil {
-			return Credential{}, err
-		}
-	}
-	if err := c.noLonger(&row); err != nil {
-		return Credential{}, err
-	}
-	if err := c.roomForCredential(a); err != nil {
-		return Credential{}, err
-	}
-	if err := c.freeKey(a.Org, row.Thumbprint); err != nil {
-		return Credential{}, err
-	}
-	if row.ID, err = changeID[Credential](c, "cr_"); err != nil {
-		return Credential{}, err
-	}
-	if err := c.tx.Credentials().Insert(c.ctx, row); err != nil {
-		return Credential{}, err
-	}
-	d, err := c.draft(a.Org)
-	if err != nil {
-		return Credential{}, err
-	}
-	d.putCredential(row)
-	return row, c.record(a.Org, nounCredential, string(row.ID), "create unproven", nil, row)
 }
 
 // noLonger cuts the life of a key that an account registers for itself to that
@@ -201,7 +116,10 @@ func (c Credential) usable(now time.Time) bool {
 }
 
 // roomForCredential refuses one more than Config.MaxCredentials that can be used.
-func (c *change) roomForCredential(a Account) error {
+func (c *change) roomForCredential(a Account) error { return c.roomBeside(a, "") }
+
+// roomBeside is roomForCredential for one that takes the place of another.
+func (c *change) roomBeside(a Account, replaced CredentialID) error {
 	n := 0
 	q := c.having(FieldAccount, string(a.ID))
 	q.Org, q.Limit = a.Org, 1000
@@ -211,7 +129,7 @@ func (c *change) roomForCredential(a Account) error {
 			return err
 		}
 		for _, row := range rows {
-			if row.usable(c.at) {
+			if row.usable(c.at) && row.ID != replaced {
 				n++
 			}
 		}
@@ -226,36 +144,14 @@ func (c *change) roomForCredential(a Account) error {
 	return nil
 }
 
-// freeKey refuses a key that is in use in the org. Whose it is stays unsaid. One
-// that has ended gives the key free: it is revoked, since it could not be used
-// anyway.
-func (c *change) freeKey(org OrgID, thumbprint string) error {
-	rows, err := c.tx.Credentials().Page(c.ctx, Query{Org: org, Where: []Cond{{Field: FieldThumbprint, Value: thumbprint}}, Limit: 1000})
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		if row.usable(c.at) {
-			return conflict(nounCredential, "", "UnprovenPublicKey", "this key is registered already")
-		}
-		if row.State == CredentialRevoked {
-			continue
-		}
-		before := row
-		row.State, row.MinRevision, row.Meta = CredentialRevoked, c.revision(), c.updated(row.Meta)
-		if err := c.tx.Credentials().Update(c.ctx, row); err != nil {
-			return err
-		}
-		d, err := c.draft(org)
-		if err != nil {
-			return err
-		}
-		d.putCredential(row)
-		if err := c.record(org, nounCredential, string(row.ID), "revoke ended", before, row); err != nil {
-			return err
-		}
-	}
-	return nil
+func (f CredentialFilter) query() Query {
+	return Query{Where: where(
+		Cond{Field: FieldAccount, Value: string(f.Account)},
+		Cond{Field: FieldKind, Value: string(f.Type)},
+		Cond{Field: FieldName, Value: f.Name},
+		Cond{Field: FieldState, Value: string(f.State)},
+		Cond{Field: FieldThumbprint, Value: f.Thumbprint},
+	)}
 }
 
 // Credential returns one credential.
@@ -265,12 +161,7 @@ func (o *OrgAdmin) Credential(ctx context.Context, id CredentialID) (Credential,
 
 // Credentials returns a page of the org's credentials.
 func (o *OrgAdmin) Credentials(ctx context.Context, f CredentialFilter, page Page) (List[Credential], error) {
-	q := Query{Where: where(
-		Cond{Field: FieldAccount, Value: string(f.Account)},
-		Cond{Field: FieldState, Value: string(f.State)},
-		Cond{Field: FieldThumbprint, Value: f.Thumbprint},
-	)}
-	return listRows(ctx, &o.Admin, "Credentials", nounCredential, o.org, q, page, Txn.Credentials, func(c Credential) CredentialID { return c.ID })
+	return listRows(ctx, &o.Admin, "Credentials", nounCredential, o.org, f.query(), page, Txn.Credentials, func(c Credential) CredentialID { return c.ID })
 }
 
 // AllCredentials iterates over the org's credentials.
@@ -291,8 +182,8 @@ func (o *OrgAdmin) RenameCredential(ctx context.Context, id CredentialID, name s
 func (o *OrgAdmin) EnableCredential(ctx context.Context, id CredentialID) (changed bool, err error) {
 	return whether(o.editCredential(ctx, "EnableCredential", id, func(c *change, row *Credential, a Account) error {
 		switch row.State {
-		case CredentialActive, CredentialDisabled:
-			row.State = CredentialActive
+		case CredentialActive, CredentialRetiring, CredentialDisabled:
+			row.State = row.enabled()
 			return c.controls(a) // of an active one, too: the call settles its bars
 		}
 		return &Error{Kind: ErrRevoked, Entity: nounCredential, ID: string(id), Err: errText("is " + string(row.State))}
@@ -334,7 +225,7 @@ func (o *OrgAdmin) editCredential(ctx context.Context, op string, id CredentialI
 	err = o.decide(ctx, op, o.org, subject{org: o.org, noun: nounCredential, id: string(id)}, func(c *change) error {
 		changed = false
 		before, err := c.tx.Credentials().Find(c.ctx, o.org, id)
-		if err != nil {
+		if err := c.mayEdit(before, err); err != nil {
 			return err
 		}
 		a, err := c.tx.Accounts().Find(c.ctx, o.org, before.Account)

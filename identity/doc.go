@@ -19,6 +19,15 @@
 //     the credential and the token are alive: when a call that disables one of
 //     them returns, the next request in this process is refused. Other services
 //     that verify tokens offline learn of it when the token expires.
+//   - What is restored. An older state of the database that comes in the place of
+//     a newer one raises a fence before anything is answered from it: tokens,
+//     sessions, challenges and cursors of before are dead, and what was revoked
+//     since is revoked again as far as "<file>.fence" or a [Witness] knows of it;
+//     otherwise API tokens and secrets are held until [Admin.ReleaseHeld]. A plain
+//     copy of the file alone, without either and not made by [Admin.Backup], is not
+//     recognised until somebody shows a token that it cannot have issued. A call
+//     that takes something away and fails with ErrStorage may be in force, and only
+//     not recorded there.
 //   - What is done twice. Ensure… makes what is not there and leaves what is.
 //     Calls that move something to a state report whether they changed it.
 //   - What fails. Errors are [*Error]; match their kind with [errors.Is]. A zero

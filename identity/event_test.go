@@ -11,6 +11,7 @@ import (
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
+	"github.com/claviger-go/claviger/token"
 )
 
 // checkChain recomputes an org's chain: numbered from 1 without a gap, each
@@ -53,6 +54,9 @@ func TestSec65_Chain(t *testing.T) {
 		if err := c.run(w.ctx, w.id.System("chain: "+name), x); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		if name == "Reseal" {
+			w.cfg.Seal = token.SealBytes(make([]byte, 32)) // as the call says
+		}
 		if i%5 == 0 {
 			w.reopen()
 		}
@@ -70,7 +74,7 @@ func TestSec65_Chain(t *testing.T) {
 		"org create", "org update", "org suspend", "org resume", "org delete", "org sign out", "account create", "account update", "account activate",
 		"account extend", "account deactivate", "account sign out", "account archive", "account delete", "group create", "group update", "group delete",
 		"member add", "member remove", "role create", "role update", "role archive", "role unarchive", "role delete", "binding create", "binding delete",
-		"credential create unproven", "credential rename", "credential enable", "credential disable", "credential revoke", "signing-key create", "instance create",
+		"credential create unproven", "credential rename", "credential enable", "credential disable", "credential revoke", "signing-key create", "instance create", "token revoke",
 	} {
 		if !seen[want] {
 			t.Errorf("nothing logged %q; logged: %v", want, slices.Sorted(maps.Keys(seen)))

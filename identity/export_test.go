@@ -108,3 +108,6 @@ func (a *Authority) Retry(ctx context.Context) { a.retryBars(ctx) }
 
 // Narrowing reports whether a call leaves a bar.
 func Narrowing(op string) bool { _, _, ok := narrowing(op); return ok }
+
+// WriteLateUses writes the late uses, as the background does.
+func (a *Authority) WriteLateUses(ctx context.Context) { a.writeLateUses(ctx) }

@@ -100,9 +100,10 @@ func open(t testing.TB, settings ...func(*world)) *world {
 			{Name: "wallet-reader", Permissions: []string{"wallets:read"}},
 			{Name: "wallet-admin", Permissions: []string{"wallets:*"}},
 		},
-		MaxStaleness: time.Hour, // the tests poll by hand
-		Now:          clock.Now,
-		Random:       newSeeded(newSeed(t)),
+		MaxStaleness:  time.Hour, // the tests poll by hand
+		LastUsedEvery: time.Hour, // and write uses by hand
+		Now:           clock.Now,
+		Random:        newSeeded(newSeed(t)),
 	}
 	for _, set := range settings {
 		set(w)

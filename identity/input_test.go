@@ -181,10 +181,17 @@ func TestBadIDs(t *testing.T) {
 		"AddPublicKey": {"account", func(id string) error {
 			return last(o.AddPublicKey(w.ctx, identity.AccountID(id), identity.PublicKeySpec{UnprovenPublicKey: x.Key}))
 		}},
-		"Group":       {"group", func(id string) error { return last(o.Group(w.ctx, identity.GroupID(id))) }},
-		"Members":     {"group", func(id string) error { return last(o.Members(w.ctx, identity.GroupID(id), identity.Page{})) }},
-		"UpdateGroup": {"group", func(id string) error { return last(o.UpdateGroup(w.ctx, identity.GroupID(id), identity.GroupPatch{})) }},
-		"DeleteGroup": {"group", func(id string) error { return o.DeleteGroup(w.ctx, identity.GroupID(id)) }},
+		"CreateAPIToken": {"account", func(id string) error {
+			return last(o.CreateAPIToken(w.ctx, identity.AccountID(id), identity.APITokenSpec{Name: "t"}))
+		}},
+		"CreateClientSecret": {"account", func(id string) error {
+			return last(o.CreateClientSecret(w.ctx, identity.AccountID(id), identity.ClientSecretSpec{}))
+		}},
+		"RotateSecret": {"credential", func(id string) error { return last(o.RotateSecret(w.ctx, identity.CredentialID(id), 0)) }},
+		"Group":        {"group", func(id string) error { return last(o.Group(w.ctx, identity.GroupID(id))) }},
+		"Members":      {"group", func(id string) error { return last(o.Members(w.ctx, identity.GroupID(id), identity.Page{})) }},
+		"UpdateGroup":  {"group", func(id string) error { return last(o.UpdateGroup(w.ctx, identity.GroupID(id), identity.GroupPatch{})) }},
+		"DeleteGroup":  {"group", func(id string) error { return o.DeleteGroup(w.ctx, identity.GroupID(id)) }},
 		"AddMember": {"group", func(id string) error {
 			return last(o.AddMember(w.ctx, identity.GroupID(id), identity.SubjectID(x.User)))
 		}},

@@ -9,7 +9,9 @@ import (
 	"io"
 	"time"
 
+	"github.com/claviger-go/claviger/identity/internal/challenge"
 	"github.com/claviger-go/claviger/identity/internal/cursor"
+	"github.com/claviger-go/claviger/token"
 )
 
 // Instance is the one row that a database has about itself.
@@ -18,15 +20,22 @@ type Instance struct {
 	SystemOrg    OrgID
 	SealedSecret []byte // 32 random bytes, sealed; MAC and cursor keys come from it
 	MinRevision  uint64 // tokens and sessions issued before this revision are dead
-	CreatedAt    time.Time
+	// MinTokenRevision is MinRevision for access tokens only: a signing key was
+	// compromised, and any of them may have been had with one that it signed.
+	MinTokenRevision uint64
+	CreatedAt        time.Time
 }
 
 // instance is the published state of the database itself.
 type instance struct {
-	row     Instance
-	macKey  []byte // chains the log
-	cursors *cursor.Sealer
-	ring    *ring
+	row      Instance
+	sealer   *token.Sealer // what the database is sealed with
+	macKey   []byte        // chains the log
+	fenceKey []byte        // of the sidecar
+	fencedAt int64         // when the fence was last raised, Unix microseconds; 0 for never
+	cursors  *cursor.Sealer
+	tickets  *challenge.Sealer
+	ring     *ring
 }
 
 const secretBytes = 32
@@ -37,21 +46,58 @@ func (r Instance) sealedSecretAAD() []byte {
 	return []byte("claviger/" + string(r.SystemOrg) + "/identity_instance/sealed_secret/1")
 }
 
-func (r Instance) keyAAD(id string) []byte {
-	return []byte("claviger/" + string(r.SystemOrg) + "/identity_signing_key/sealed/" + id)
+func (r Instance) keyAAD(k SigningKey) []byte {
+	column := "/identity_signing_key/sealed/"
+	if k.External {
+		column = "/identity_signing_key/sealed/external/" // a key is never taken for a reference, and shown to who keeps keys
+	}
+	return []byte("claviger/" + string(r.SystemOrg) + column + k.ID)
+}
+
+// outdated reports whether a principal was proven before everything of its kind
+// was ended.
+func (i *instance) outdated(p *principal) bool {
+	return p.issued < i.row.MinRevision || p.tokenID != "" && p.issued < i.row.MinTokenRevision
+}
+
+// signedOut reports whether more is outdated in the next instance.
+func (i *instance) signedOut(next *instance) bool {
+	return i.row.MinRevision != next.row.MinRevision || i.row.MinTokenRevision != next.row.MinTokenRevision
+}
+
+// openSecret unseals the instance secret, with the key that is in use, or with
+// the one that took over in a change whose outcome was unknown.
+func (a *Authority) openSecret(ctx context.Context, row Instance) (secret []byte, with *token.Sealer, err error) {
+	sealers := []*token.Sealer{a.sealer}
+	if inst := a.instance.Load(); inst != nil {
+		sealers[0] = inst.sealer
+	}
+	if next := a.resealing.Load(); next != nil {
+		sealers = append(sealers, next)
+	}
+	for _, with = range sealers {
+		if secret, err = with.Open(ctx, row.SealedSecret, row.sealedSecretAAD()); err == nil {
+			return secret, with, nil
+		}
+	}
+	return nil, nil, &Error{Kind: ErrKey, Entity: nounInstance, Err: err}
 }
 
 // openInstance derives the keys that come from the instance secret.
 func (a *Authority) openInstance(ctx context.Context, row Instance) (*instance, error) {
-	secret, err := a.sealer.Open(ctx, row.SealedSecret, row.sealedSecretAAD())
+	secret, with, err := a.openSecret(ctx, row)
 	if err != nil {
-		return nil, &Error{Kind: ErrKey, Entity: "instance", Err: err}
+		return nil, err
 	}
 	macKey, err := hkdf.Key(sha256.New, secret, nil, "claviger/event-chain/v1", sha256.Size)
 	if err != nil {
 		return nil, err
 	}
-	cursorKey, err := hkdf.Key(sha256.New, secret, nil, "claviger/cursor/v1", sha256.Size)
+	fenceKey, err := hkdf.Key(sha256.New, secret, nil, "claviger/fence/v1", sha256.Size)
+	if err != nil {
+		return nil, err
+	}
+	cursorKey, err := hkdf.Key(sha256.New, secret, []byte(row.Incarnation), "claviger/cursor/v1", sha256.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +105,15 @@ func (a *Authority) openInstance(ctx context.Context, row Instance) (*instance, 
 	if err != nil {
 		return nil, err
 	}
-	return &instance{row: row, macKey: macKey, cursors: sealer}, nil
+	ticketKey, err := hkdf.Key(sha256.New, secret, nil, "claviger/challenge/v1", sha256.Size)
+	if err != nil {
+		return nil, err
+	}
+	tickets, err := challenge.New(ticketKey)
+	if err != nil {
+		return nil, err
+	}
+	return &instance{row: row, sealer: with, macKey: macKey, fenceKey: fenceKey, cursors: sealer, tickets: tickets}, nil
 }
 
 // loadInstance reads the instance row and the key ring.
@@ -72,7 +126,10 @@ func (a *Authority) loadInstance(ctx context.Context, tx Txn) (*instance, error)
 	if err != nil {
 		return nil, err
 	}
-	inst.ring, err = a.loadRing(ctx, tx, row)
+	if inst.fencedAt, err = fencedAt(ctx, tx); err != nil {
+		return nil, err
+	}
+	inst.ring, err = a.loadRing(ctx, tx, inst)
 	return inst, err
 }
 
@@ -108,17 +165,11 @@ func (c *change) fill() error {
 	if err != nil {
 		return err
 	}
-	secret, err := a.randomBytes(secretBytes)
-	if err != nil {
-		return err
-	}
 	row := Instance{Incarnation: incarnation, SystemOrg: system, CreatedAt: c.at}
-	if row.SealedSecret, err = a.sealer.Seal(c.ctx, secret, row.sealedSecretAAD()); err != nil {
-		return &Error{Kind: ErrKey, Entity: "instance", Err: err}
-	}
-	if c.inst, err = a.openInstance(c.ctx, row); err != nil {
+	if c.inst, err = a.newSecret(c.ctx, row); err != nil {
 		return err
 	}
+	row = c.inst.row
 	if err := c.tx.Instance().Save(c.ctx, row); err != nil {
 		return err
 	}
@@ -126,17 +177,27 @@ func (c *change) fill() error {
 	if err := c.insertOrg(org); err != nil {
 		return err
 	}
-	public := row
-	public.SealedSecret = nil
-	if err := c.record(system, nounInstance, "1", "create", nil, public); err != nil {
+	if err := c.record(system, nounInstance, "1", "create", nil, row.public()); err != nil {
 		return err
 	}
 	c.inst.ring = &ring{}
-	made, err := a.spares(c.ctx, row, a.due(c.inst.ring, c.at)) // nobody else is at the door of a new database
+	made, err := a.spares(c.ctx, c.inst, a.due(c.inst.ring, c.at)) // nobody else is at the door of a new database
 	if err != nil {
 		return err
 	}
 	return c.turnRing(made)
+}
+
+// newSecret gives an instance a new secret, sealed with the configured key.
+func (a *Authority) newSecret(ctx context.Context, row Instance) (*instance, error) {
+	secret, err := a.randomBytes(secretBytes)
+	if err != nil {
+		return nil, err
+	}
+	if row.SealedSecret, err = a.sealer.Seal(ctx, secret, row.sealedSecretAAD()); err != nil {
+		return nil, &Error{Kind: ErrKey, Entity: nounInstance, Err: err}
+	}
+	return a.openInstance(ctx, row)
 }
 
 func (a *Authority) randomBytes(n int) ([]byte, error) {

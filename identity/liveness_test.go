@@ -28,6 +28,7 @@ type caller struct {
 	acted   string             // by the peer
 	// heldActing is the principal of acting.
 	heldActing identity.Principal
+	actions    *actions // that the held principal is about to do
 }
 
 const (
@@ -64,6 +65,7 @@ func (c *caller) prove() {
 	c.acting = must(c.w.id.Delegate(c.w.ctx, c.held, c.peer, identity.TokenRequest{}))(c.w.t).Token.Reveal()
 	c.acted = must(c.w.id.Delegate(c.w.ctx, c.peer, c.held, identity.TokenRequest{}))(c.w.t).Token.Reveal()
 	c.heldActing = must(c.w.id.Authenticate(c.w.ctx, c.acting))(c.w.t)
+	c.actions = c.w.actions(c.held, c.sa.Key.ID, c.key)
 }
 
 // way is one way in: nil means that it let the caller in.
@@ -85,6 +87,14 @@ const (
 	wayActed        way = "access token for another to act"
 	wayDelegate     way = "delegation from the held principal"
 	wayActingWrite  way = "management write for another"
+	wayClient       way = "assertion of a client"
+	wayClientToken  way = "assertion of a client, for a token"
+	wayChallenge    way = "challenge"
+	waySignature    way = "signature for the host"
+	wayAction       way = "action token"
+	wayActionHeld   way = "verified action"
+	wayActionSigned way = "signed action"
+	wayActionAsked  way = "challenge for an action"
 )
 
 var errRefused = errors.New("refused")
@@ -107,6 +117,14 @@ func (c caller) ways() map[way]error {
 		wayVouched:      ask(c.vouched),
 		waySession:      last(w.in(c.org).Vouch(w.ctx, c.sa.ID, session)),
 		wayExchange:     last(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{})),
+		wayClient:       last(w.id.AuthenticateAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key))),
+		wayClientToken:  last(w.id.ExchangeClientAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{})),
+		wayChallenge:    w.answer(w.signChallenge(c.sa.Key.ID, c.key)),
+		waySignature:    w.verifySigned(c.sa.Key.ID, c.key),
+		wayAction:       c.actions.present(w),
+		wayActionHeld:   c.actions.consume(w),
+		wayActionSigned: c.actions.exchange(w),
+		wayActionAsked:  last(w.id.NewActionChallenge(w.ctx, c.held, payment())),
 		wayManageRead:   last(w.id.As(c.held).In(c.org).Accounts(w.ctx, identity.AccountFilter{}, identity.Page{})),
 		wayManageWrite:  last(w.id.As(c.held).In(c.org).EnsureGroup(w.ctx, identity.GroupSpec{Name: "g"})),
 		wayNarrowed:     last(w.id.Authenticate(w.ctx, c.narrow)),
@@ -117,6 +135,11 @@ func (c caller) ways() map[way]error {
 		wayDelegate:     last(w.id.Delegate(w.ctx, c.held, c.peer, identity.TokenRequest{})),
 		wayActingWrite:  last(w.id.As(c.heldActing).In(c.org).EnsureGroup(w.ctx, identity.GroupSpec{Name: "g"})),
 	}
+}
+
+// provenAnew are the ways in for which the caller signs something each time.
+func provenAnew() []way {
+	return []way{wayExchange, wayClient, wayClientToken, wayChallenge, waySignature}
 }
 
 // ending is one way for a caller to die.
@@ -136,12 +159,12 @@ func endings() []ending {
 		{"org suspended", func(c caller) { must(c.w.sys().SuspendOrg(c.w.ctx, c.org))(c.w.t) }, nil, "org_suspended", identity.ErrDisabled,
 			func(c caller) { must(c.w.sys().ResumeOrg(c.w.ctx, c.org))(c.w.t) }},
 		{"org deleted", func(c caller) { must(c.w.sys().DeleteOrg(c.w.ctx, c.org))(c.w.t) }, nil, "org_deleted", identity.ErrDisabled, nil},
-		{"org signed out", func(c caller) { must(c.w.sys().SignOutOrg(c.w.ctx, c.org))(c.w.t) }, []way{wayExchange}, "token_revoked", identity.ErrRevoked, nil},
+		{"org signed out", func(c caller) { must(c.w.sys().SignOutOrg(c.w.ctx, c.org))(c.w.t) }, provenAnew(), "token_revoked", identity.ErrRevoked, nil},
 		{"account inactive", func(c caller) { must(c.w.in(c.org).DeactivateAccount(c.w.ctx, c.sa.ID))(c.w.t) }, nil, "account_inactive", identity.ErrDisabled,
 			func(c caller) { must(c.w.in(c.org).ActivateAccount(c.w.ctx, c.sa.ID))(c.w.t) }},
 		{"account archived", func(c caller) { must(c.w.in(c.org).ArchiveAccount(c.w.ctx, c.sa.ID))(c.w.t) }, nil, "account_inactive", identity.ErrDisabled, nil},
 		{"account deleted", func(c caller) { must(c.w.in(c.org).DeleteAccount(c.w.ctx, c.sa.ID))(c.w.t) }, nil, "account_inactive", identity.ErrDisabled, nil},
-		{"account signed out", func(c caller) { must(c.w.in(c.org).SignOutAccount(c.w.ctx, c.sa.ID))(c.w.t) }, []way{wayExchange}, "token_revoked", identity.ErrRevoked, nil},
+		{"account signed out", func(c caller) { must(c.w.in(c.org).SignOutAccount(c.w.ctx, c.sa.ID))(c.w.t) }, provenAnew(), "token_revoked", identity.ErrRevoked, nil},
 		{"account expired", func(c caller) {
 			until := c.w.clock.Now().Add(time.Second)
 			must(c.w.in(c.org).ExtendAccount(c.w.ctx, c.sa.ID, until))(c.w.t)
@@ -150,8 +173,10 @@ func endings() []ending {
 		{"credential disabled", func(c caller) { must(c.w.in(c.org).DisableCredential(c.w.ctx, c.sa.Key.ID))(c.w.t) }, vouched, "credential_inactive", identity.ErrDisabled,
 			func(c caller) { must(c.w.in(c.org).EnableCredential(c.w.ctx, c.sa.Key.ID))(c.w.t) }},
 		{"credential revoked", func(c caller) { must(c.w.in(c.org).RevokeCredential(c.w.ctx, c.sa.Key.ID))(c.w.t) }, vouched, "credential_inactive", identity.ErrDisabled, nil},
+		{"credential replaced", func(c caller) { c.rotate(0) }, vouched, "credential_inactive", identity.ErrDisabled, nil},
+		{"grace over", func(c caller) { c.rotate(time.Minute); c.w.clock.advance(time.Minute) }, vouched, "credential_expired", identity.ErrExpired, nil},
 		{"credential expired", func(c caller) { c.w.clock.advance(credentialLife) }, vouched, "credential_expired", identity.ErrExpired, nil},
-		{"token expired", func(c caller) { c.w.clock.advance(10 * time.Minute) }, append(vouched, wayExchange), "token_expired", identity.ErrExpired, nil},
+		{"token expired", func(c caller) { c.w.clock.advance(10 * time.Minute) }, append(provenAnew(), vouched...), "token_expired", identity.ErrExpired, nil},
 	}
 }
 
@@ -189,12 +214,12 @@ func TestSec35_LivenessMatrix(t *testing.T) {
 			if !alive[wayExchange] {
 				same() // refused without using the assertion up
 			}
-			for _, in := range []way{wayAuthenticate, wayNarrowed, wayActing, wayActed, wayIssue, wayDelegate} {
+			for _, in := range append(actionWays(), wayAuthenticate, wayNarrowed, wayActing, wayActed, wayIssue, wayDelegate) {
 				if err := got[in]; !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, e.kind) {
 					t.Errorf("%s: %v, want unauthenticated and %q", in, err, e.kind)
 				}
 			}
-			for _, in := range []way{wayAuthenticate, wayNarrowed, wayActing, wayActed, wayExchange, waySession} {
+			for _, in := range append(actionWays(), wayAuthenticate, wayNarrowed, wayActing, wayActed, wayExchange, wayClient, wayClientToken, wayChallenge, waySignature, waySession) {
 				if err := got[in]; err != nil && identity.PublicText(err) != "unauthenticated" {
 					t.Errorf("%s: strangers are told %q", in, identity.PublicText(err))
 				}
@@ -254,15 +279,17 @@ func TestRevivalInPlace(t *testing.T) {
 			e.end(c)
 			e.revive(c)
 			got := c.ways()
-			for _, in := range []way{
+			for _, in := range append(actionWays(),
 				wayAuthenticate, wayHeld, wayManageRead, wayManageWrite, wayNarrowed, wayIssue, wayActing, wayHeldActing, wayActed, wayDelegate, wayActingWrite,
-			} {
+			) {
 				if got[in] == nil {
 					t.Errorf("%s was revived", in)
 				}
 			}
-			if got[wayExchange] != nil {
-				t.Errorf("a new assertion: %v", got[wayExchange])
+			for _, in := range provenAnew() {
+				if got[in] != nil {
+					t.Errorf("%s, made anew: %v", in, got[in])
+				}
 			}
 		})
 	}

@@ -49,9 +49,16 @@ func managementPermissions() []policy.PermissionSpec {
 		{Name: "identity:bindings.delete", Description: "delete bindings"},
 		{Name: "identity:credentials.create", Description: "add credentials to accounts"},
 		{Name: "identity:credentials.read", Description: "read credentials"},
+		{Name: "identity:credentials.rotate", Description: "put a new credential in the place of another"},
 		{Name: "identity:credentials.update", Description: "rename and enable credentials"},
 		{Name: "identity:credentials.revoke", Description: "disable and revoke credentials"},
+		{Name: "identity:tokens.revoke", Description: "end single access tokens"},
+		{Name: "identity:tokens.introspect", Description: "learn what a token of the org says, and whether it is alive"},
+		{Name: "identity:signing-keys.read", Description: "list the signing keys"},
+		{Name: "identity:signing-keys.rotate", Description: "have the next signing key take over"},
+		{Name: "identity:signing-keys.revoke", Description: "end a signing key, and every access token with it"},
 		{Name: "identity:events.read", Description: "read the audit"},
+		{Name: "identity:backups.create", Description: "copy the database"},
 		{Name: PermInstance, Description: "give operators reach over other orgs"},
 		{Name: PermEscalate, Description: "give away rights one does not hold"},
 		{Name: PermImpersonate, Description: "act as another account"},
@@ -93,10 +100,21 @@ func required() map[string]string {
 		"WhoCan": "identity:bindings.read", "PermissionsOn": "identity:bindings.read", "Explain": "identity:bindings.read",
 		"DeleteBinding": "identity:bindings.delete",
 
-		"AddPublicKey": "identity:credentials.create",
-		"Credential":   "identity:credentials.read", "Credentials": "identity:credentials.read", "AllCredentials": "identity:credentials.read",
+		"NewKeyChallenge": "identity:credentials.create", "RotatePublicKey": "identity:credentials.rotate", "RotateSecret": "identity:credentials.rotate",
+		"AddPublicKey": "identity:credentials.create", "CreateAPIToken": "identity:credentials.create", "CreateClientSecret": "identity:credentials.create",
+		"Credential": "identity:credentials.read", "Credentials": "identity:credentials.read", "AllCredentials": "identity:credentials.read",
 		"RenameCredential": "identity:credentials.update", "EnableCredential": "identity:credentials.update",
-		"DisableCredential": "identity:credentials.revoke", "RevokeCredential": "identity:credentials.revoke",
+		"DisableCredential": "identity:credentials.revoke", "RevokeCredential": "identity:credentials.revoke", "RevokeCredentials": "identity:credentials.revoke",
+
+		"IntrospectToken": "identity:tokens.introspect",
+		"RevokeToken":     "identity:tokens.revoke", "RevokeTokenID": "identity:tokens.revoke",
+		"Expiring": "identity:credentials.read", "Unused": "identity:credentials.read",
+
+		"SigningKeys": "identity:signing-keys.read", "AllSigningKeys": "identity:signing-keys.read",
+		"RotateSigningKey": "identity:signing-keys.rotate", "CompromiseSigningKey": "identity:signing-keys.revoke",
+		"Reseal": "identity:signing-keys.rotate",
+
+		"Backup": "identity:backups.create", "ReleaseHeld": "identity:credentials.update",
 
 		"Events": "identity:events.read", "AllEvents": "identity:events.read",
 	}

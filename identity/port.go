@@ -25,6 +25,10 @@ type Store interface {
 	// Changed reports whether another connection has committed since the last
 	// call, and fails with ErrStorage when the file has been replaced or removed.
 	Changed(ctx context.Context) (bool, error)
+	// Backup writes a marked copy of what is committed to a new file.
+	Backup(ctx context.Context, path string) error
+	// Sidecar is the file beside the database that no backup has in it.
+	Sidecar() Sidecar
 	// Close releases the database.
 	Close() error
 }
@@ -40,9 +44,12 @@ type Txn interface {
 	Credentials() Table[Credential, CredentialID]
 	SigningKeys() Table[SigningKey, string]
 	Instance() InstanceRow
+	Fence() FenceRow
 	World() World
 	Nonces() Nonces
 	Changes() Changes
+	RevokedTokens() RevokedTokens
+	Usage() Usage
 }
 
 // WriteTxn is a transaction that can be committed, and partly undone.
@@ -124,6 +131,33 @@ type InstanceRow interface {
 	Save(ctx context.Context, row Instance) error
 }
 
+// Fence is what a database knows about not being the newest of its history.
+type Fence struct {
+	Marked   bool      // this is a copy, and nothing has answered from it yet
+	RaisedAt time.Time // when the fence was last raised; zero for never
+}
+
+// FenceRow is the one row about the fence.
+type FenceRow interface {
+	// Load fails with ErrNotFound where a fence was never raised.
+	Load(ctx context.Context) (Fence, error)
+	Save(ctx context.Context, fence Fence) error
+}
+
+// Sidecar is a small file that lives as long as the database but is no part of
+// it: an older database in the same place finds it as it is.
+type Sidecar interface {
+	// Read returns the whole of it, nil when there is none.
+	Read() ([]byte, error)
+	// Append adds lines, each of which ends in a line feed, and returns when they
+	// are durable. Behind the last line feed, a crash may have left part of a line,
+	// which Append removes. It fails with ErrNotFound when there is no file.
+	Append(lines []byte) error
+	// Rewrite replaces it by what edit makes of it, whole or not at all, while no
+	// other process changes it.
+	Rewrite(edit func(old []byte) ([]byte, error)) error
+}
+
 // World yields the rows of one org that decisions depend on, in no particular
 // order and with only the fields filled that the compiler reads. The sequence
 // ends after the first error.
@@ -139,8 +173,12 @@ type World interface {
 	// Bindings fills ID, Org, Subject, Role, Scope, Effect, Start, End, Reach and
 	// Condition.
 	Bindings(ctx context.Context, org OrgID) iter.Seq2[Binding, error]
-	// Credentials fills ID, Org, Account, Type, State, ValidUntil, EndsAt and MinRevision.
+	// Credentials fills ID, Org, Account, Type, State, ValidUntil, EndsAt, MinRevision,
+	// Permissions, Path and Networks.
 	Credentials(ctx context.Context, org OrgID) iter.Seq2[Credential, error]
+	// Secrets fills ID, Org, Type and Digest of the credentials of every org that
+	// have a digest and are not revoked.
+	Secrets(ctx context.Context) iter.Seq2[Credential, error]
 }
 
 // Nonces remembers what may be used once.
@@ -164,4 +202,37 @@ type Changes interface {
 	Append(ctx context.Context, events []Event) error
 	// Page returns an org's whole events in the order of Seq, after a Seq.
 	Page(ctx context.Context, org OrgID, after uint64, limit int) ([]Event, error)
+}
+
+// RevokedTokens are the access tokens that were ended before their time.
+type RevokedTokens interface {
+	Table[RevokedToken, TokenKey]
+	// Sweep forgets those whose Until is before the given time and returns how many.
+	Sweep(ctx context.Context, before time.Time) (int, error)
+}
+
+// Usage is who was here last and who will not be for long. What it writes passes
+// the door without event or revision.
+type Usage interface {
+	// Used keeps of every credential and account the later of what is stored and
+	// what is given. Those that are not there are left out.
+	Used(ctx context.Context, uses []Use) error
+	// Ending returns at most limit warnings that are due: of accounts and
+	// credentials that can be used, end after q.From and not after q.To, lived for
+	// longer than q.Within, and were not marked for that end and that q.Within, or by
+	// somebody who has been at it since before q.Abandoned.
+	Ending(ctx context.Context, q Ending, limit int) ([]ExpiryWarning, error)
+	// Mark notes that somebody is about to give a warning, or has given it.
+	Mark(ctx context.Context, w ExpiryWarning, at time.Time, given bool) error
+	// Unmark forgets that, so that the warning is due again.
+	Unmark(ctx context.Context, w ExpiryWarning) error
+	// Forget forgets the marks of what ended before the given time.
+	Forget(ctx context.Context, before time.Time) error
+}
+
+// Ending selects what is to be warned of.
+type Ending struct {
+	From, To  time.Time
+	Within    time.Duration
+	Abandoned time.Time
 }

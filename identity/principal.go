@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/claviger-go/claviger/policy"
@@ -35,13 +36,17 @@ type principal struct {
 
 	account    AccountID
 	kind       AccountKind
+	way        Way
 	credential CredentialID // empty for a vouched login
 	tokenID    string
+	tokenKey   TokenKey      // how the token is known if it is revoked alone; empty if there is none, and of who acts
+	noted      *atomic.Int64 // when its use was last noted, in spans of useGrain
 	method     string
 	authTime   int64
 	issued     uint64        // the revision that the proof was made at
 	expires    int64         // Unix microseconds, 0 = with the account
 	asked      *TokenRequest // what limits was made of, nil with it
+	atNetworks bool          // the credential is for some networks only
 	retrying   bool          // makes a call again that could not be stored: bars do not hold it up
 }
 
@@ -70,6 +75,9 @@ func (p Principal) Org() OrgID { return p.fact().org }
 
 // Kind tells users from service accounts.
 func (p Principal) Kind() AccountKind { return p.fact().kind }
+
+// Way is how the account came in.
+func (p Principal) Way() Way { return p.fact().way }
 
 // Credential is what the account proved itself with; empty for a login that the
 // host vouched for.
@@ -146,6 +154,8 @@ func (p *principal) locate(v *view) bool {
 		if p.credentialSlot, ok = v.credentials.Lookup(string(p.credential)); !ok {
 			return false
 		}
+		less := v.credentials.At(p.credentialSlot).restriction
+		p.atNetworks = less != nil && len(less.networks) > 0
 	}
 	p.handle, _ = v.rules.Account(string(p.account))
 	p.line = v.line
@@ -167,7 +177,7 @@ func (v *view) live(inst *instance, p *principal, now int64) policy.Reason {
 		return policy.ReasonAccountInactive
 	case ended(account.until, now):
 		return policy.ReasonAccountExpired
-	case p.issued < inst.row.MinRevision, p.issued < v.org.MinRevision, p.issued < account.minRevision:
+	case inst.outdated(p), p.issued < v.org.MinRevision, p.issued < account.minRevision:
 		return policy.ReasonTokenRevoked
 	}
 	if p.credential != "" {
@@ -185,6 +195,9 @@ func (v *view) live(inst *instance, p *principal, now int64) policy.Reason {
 	}
 	if ended(p.expires, now) {
 		return policy.ReasonTokenExpired
+	}
+	if v.revoked.has(p) {
+		return policy.ReasonTokenRevoked
 	}
 	if barred := p.a.barred(p); barred != policy.ReasonUnspecified || p.chain == nil {
 		return barred

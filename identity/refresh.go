@@ -34,6 +34,7 @@ func (a *Authority) poll() {
 				a.log.Info("the database can be read again")
 			}
 			a.retryInBackground()
+			a.rememberAgain(context.Background())
 		}
 	}
 }
@@ -56,7 +57,10 @@ func (a *Authority) look(ctx context.Context) error {
 func (a *Authority) lookOnce(ctx context.Context) error {
 	at := a.clock.Now()
 	changed, err := a.store.Changed(ctx)
-	if a.lost.Store(err != nil); err != nil {
+	if err == nil {
+		err = a.raiseOverdue(ctx)
+	}
+	if a.lost.Store(err != nil || a.overdue.Load() != nil); err != nil {
 		return err // everything is denied until it goes away
 	}
 	if changed && a.store.Shared() {

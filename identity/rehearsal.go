@@ -65,6 +65,10 @@ func (r rehearsal) Credentials() Table[Credential, CredentialID] {
 	}}
 }
 
+func (r rehearsal) RevokedTokens() RevokedTokens {
+	return rehearsedTokens{rehearsed[RevokedToken, TokenKey]{views: r.views, find: revokedToken}}
+}
+
 func (r rehearsal) Changes() Changes { return unwritten{} }
 
 // rehearsed is a table that finds what is published.

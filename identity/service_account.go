@@ -27,11 +27,17 @@ type ServiceAccountSpec struct {
 	// is none, or the caller's with CopyCallerRights.
 	Boundary string
 
-	// UnprovenPublicKey is a PEM public key (SPKI, or "RSA PUBLIC KEY") that is
-	// registered on the word of whoever calls: nobody showed possession of the
-	// private key. The exception is audited.
+	// PublicKey with its Proof, or UnprovenPublicKey, is the first public key, as in
+	// [PublicKeySpec]. The challenge of the proof is one for no account.
+	PublicKey         []byte
+	Proof             KeyProof
 	UnprovenPublicKey []byte
 	KeyName           string // what to call that key
+
+	// APIToken and ClientSecret are made with the account, and only then: Ensure gives
+	// neither again. Nil is none.
+	APIToken     *APITokenSpec
+	ClientSecret *ClientSecretSpec
 
 	// At most 256 of each.
 	Roles       []string      // names or ids of roles, bound at Root
@@ -54,6 +60,13 @@ type ServiceAccountResult struct {
 	Account
 	Key     Credential // the public key that was registered with it, or found; zero if there is none
 	Created bool       // false: it was there, and nothing was changed
+
+	APIToken, ClientSecret CredentialSecret // that were made with it; zero if there are none
+}
+
+// hasKey reports whether the account is to have a public key from the start.
+func (s ServiceAccountSpec) hasKey() bool {
+	return s.PublicKey != nil || s.UnprovenPublicKey != nil || s.Proof != (KeyProof{})
 }
 
 // CreateServiceAccount makes a service account with everything its spec names,
@@ -100,12 +113,12 @@ func (o *OrgAdmin) makeServiceAccount(ctx context.Context, op string, spec Servi
 func (c *change) foundServiceAccount(a Account, spec ServiceAccountSpec) (ServiceAccountResult, error) {
 	out := ServiceAccountResult{Account: a}
 	same := a.State == AccountActive && a.External == spec.External && (spec.CopyCallerRights || c.boundedBy(a, spec.Boundary))
-	if spec.UnprovenPublicKey != nil {
-		key, err := parsePublicKey(spec.UnprovenPublicKey)
+	if spec.hasKey() {
+		offered, err := offer(spec.PublicKey, spec.Proof, spec.UnprovenPublicKey)
 		if err != nil {
 			return out, err
 		}
-		row, found, err := one(c, c.tx.Credentials(), a.Org, Cond{Field: FieldAccount, Value: string(a.ID)}, Cond{Field: FieldThumbprint, Value: key.Thumbprint()})
+		row, found, err := one(c, c.tx.Credentials(), a.Org, Cond{Field: FieldAccount, Value: string(a.ID)}, Cond{Field: FieldThumbprint, Value: offered.key.Thumbprint()})
 		if err != nil {
 			return out, err
 		}
@@ -169,9 +182,21 @@ func (c *change) createServiceAccount(org OrgID, spec ServiceAccountSpec) (Servi
 	if err := c.insertAccount(out.Account); err != nil {
 		return out, err
 	}
-	if spec.UnprovenPublicKey != nil {
-		out.Key, err = c.addPublicKey(out.Account, PublicKeySpec{Name: spec.KeyName, UnprovenPublicKey: spec.UnprovenPublicKey})
+	if spec.hasKey() {
+		out.Key, err = c.addPublicKey(out.Account, PublicKeySpec{
+			Name: spec.KeyName, PublicKey: spec.PublicKey, Proof: spec.Proof, UnprovenPublicKey: spec.UnprovenPublicKey,
+		}, registration{})
 		if err != nil {
+			return out, err
+		}
+	}
+	if spec.APIToken != nil {
+		if out.APIToken, err = c.addAPIToken(out.Account, *spec.APIToken); err != nil {
+			return out, err
+		}
+	}
+	if spec.ClientSecret != nil {
+		if out.ClientSecret, err = c.addClientSecret(out.Account, *spec.ClientSecret); err != nil {
 			return out, err
 		}
 	}

@@ -15,7 +15,8 @@ type SigningKey struct {
 	Algorithm string
 	State     KeyState
 	Public    []byte    // SPKI DER
-	Sealed    []byte    // the private key, sealed; empty once retired
+	Sealed    []byte    // the private key, sealed, or its reference; empty once it signs no more
+	External  bool      // the private key is kept by Config.KeySource
 	CreatedAt time.Time // published from here on
 	SignsFrom time.Time // not before this does it sign
 	RetiredAt time.Time // it stopped signing; zero while next or current
@@ -49,12 +50,12 @@ func (a *Authority) schedule() keyring.Schedule {
 	return keyring.Schedule{
 		Period:  a.cfg.KeyPeriod,
 		Publish: 2 * JWKSMaxAge,
-		Retire:  a.cfg.TokenLife + 2*a.cfg.Skew + JWKSMaxAge,
+		Retire:  maxTokenLife + 2*maxSkew + JWKSMaxAge, // whatever the life of tokens was when it signed them
 	}
 }
 
 // loadRing reads and unseals the live signing keys.
-func (a *Authority) loadRing(ctx context.Context, tx Txn, inst Instance) (*ring, error) {
+func (a *Authority) loadRing(ctx context.Context, tx Txn, inst *instance) (*ring, error) {
 	var rows []SigningKey
 	for _, state := range []KeyState{KeyNext, KeyCurrent, KeyRetiring} {
 		part, err := tx.SigningKeys().Page(ctx, Query{Everywhere: true, Where: []Cond{{Field: FieldState, Value: string(state)}}})
@@ -63,20 +64,24 @@ func (a *Authority) loadRing(ctx context.Context, tx Txn, inst Instance) (*ring,
 		}
 		rows = append(rows, part...)
 	}
-	return a.compileRing(ctx, rows, inst, nil)
+	var open map[string]*token.SigningKey
+	if known := a.instance.Load(); known != nil {
+		open = known.ring.opened
+	}
+	return a.compileRing(ctx, rows, inst, open)
 }
 
 // compileRing unseals the current and the next key, unless they are open, and
 // builds the set that verifies. A next key is accepted from the moment it is
 // published; one that was taken back before it signed has signed nothing.
-func (a *Authority) compileRing(ctx context.Context, rows []SigningKey, inst Instance, open map[string]*token.SigningKey) (*ring, error) {
+func (a *Authority) compileRing(ctx context.Context, rows []SigningKey, inst *instance, open map[string]*token.SigningKey) (*ring, error) {
 	r := &ring{rows: rows, opened: map[string]*token.SigningKey{}}
 	var verify []token.VerifyKey
 	var scheduled []keyring.Key
 	for _, row := range rows {
 		key, err := token.PublicKeyFromDER(row.Public)
 		if err != nil {
-			return nil, &Error{Kind: ErrKey, Entity: nounSigningKey, ID: row.ID, Err: err}
+			return nil, keyError(row.ID, err)
 		}
 		verify = append(verify, token.VerifyKey{ID: row.ID, Algorithm: token.Algorithm(row.Algorithm), Key: key})
 		scheduled = append(scheduled, keyring.Key{ID: row.ID, State: keyring.State(row.State), SignsFrom: row.SignsFrom, EndsAt: row.EndsAt})
@@ -101,55 +106,6 @@ func (a *Authority) compileRing(ctx context.Context, rows []SigningKey, inst Ins
 	return r, nil
 }
 
-func (a *Authority) openKey(ctx context.Context, row SigningKey, inst Instance) (*token.SigningKey, error) {
-	fail := func(err error) (*token.SigningKey, error) {
-		return nil, &Error{Kind: ErrKey, Entity: nounSigningKey, ID: row.ID, Err: err}
-	}
-	private, err := a.sealer.Open(ctx, row.Sealed, inst.keyAAD(row.ID))
-	if err != nil {
-		return fail(err)
-	}
-	key, err := token.ParseSigningKey(token.Algorithm(row.Algorithm), private)
-	if err != nil {
-		return fail(err)
-	}
-	if key.ID() != row.ID {
-		return fail(errText("the sealed key is another one"))
-	}
-	return key, nil
-}
-
-// spare is a key that was made and sealed before the door was entered: sealing
-// may ask another machine, and nobody else could write meanwhile.
-type spare struct {
-	key    *token.SigningKey
-	sealed []byte
-}
-
-// spares makes what the schedule will need.
-func (a *Authority) spares(ctx context.Context, inst Instance, steps []keyring.Step) ([]spare, error) {
-	var made []spare
-	for _, step := range steps {
-		if step.Do != keyring.Make {
-			continue
-		}
-		key, err := token.GenerateSigningKey(a.cfg.TokenAlgorithm, a.cfg.Random)
-		if err != nil {
-			return nil, err
-		}
-		private, err := key.Marshal()
-		if err != nil {
-			return nil, err
-		}
-		sealed, err := a.sealer.Seal(ctx, private, inst.keyAAD(key.ID()))
-		if err != nil {
-			return nil, &Error{Kind: ErrKey, Entity: nounSigningKey, ID: key.ID(), Err: err}
-		}
-		made = append(made, spare{key, sealed})
-	}
-	return made, nil
-}
-
 // due is what the schedule has for a ring now.
 func (a *Authority) due(r *ring, now time.Time) []keyring.Step {
 	var scheduled []keyring.Key
@@ -170,7 +126,7 @@ func (c *change) turnRing(made []spare) error {
 	for _, step := range c.a.due(c.inst.ring, c.at) {
 		if step.Do == keyring.Make {
 			if len(made) == 0 {
-				return &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: errText("the ring was turned meanwhile")}
+				continue // it stays due
 			}
 			row, err := c.addKey(made[0], step.At)
 			if err != nil {
@@ -189,13 +145,13 @@ func (c *change) turnRing(made []spare) error {
 	}
 	live := make([]SigningKey, 0, len(rows))
 	for _, row := range rows {
-		if row.State != KeyRetired {
+		if row.State != KeyRetired && row.State != KeyCompromised {
 			live = append(live, row)
 		}
 	}
 	next := *c.inst
 	var err error
-	if next.ring, err = c.a.compileRing(c.ctx, live, next.row, open); err != nil {
+	if next.ring, err = c.a.compileRing(c.ctx, live, &next, open); err != nil {
 		return err
 	}
 	c.inst = &next
@@ -203,13 +159,10 @@ func (c *change) turnRing(made []spare) error {
 }
 
 func (c *change) addKey(s spare, signsFrom time.Time) (SigningKey, error) {
-	row := SigningKey{
-		ID: s.key.ID(), Algorithm: string(s.key.Algorithm()), State: KeyNext, Public: s.key.Public().DER(), Sealed: s.sealed,
-		CreatedAt: c.at, SignsFrom: signsFrom, Revision: c.revision(),
+	if s.with != c.inst.sealer {
+		return SigningKey{}, &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: errText("everything was sealed anew meanwhile")}
 	}
-	if !signsFrom.After(c.at) {
-		row.State = KeyCurrent
-	}
+	row := s.row(c.at, signsFrom, c.revision())
 	if err := c.tx.SigningKeys().Insert(c.ctx, row); err != nil {
 		return SigningKey{}, err
 	}
@@ -221,9 +174,12 @@ func (c *change) moveKey(row *SigningKey, step keyring.Step) error {
 	var verb string
 	switch step.Do {
 	case keyring.Retire:
-		verb, row.State, row.RetiredAt, row.EndsAt = "retire", KeyRetiring, c.at, step.At
+		verb, row.State, row.Sealed, row.RetiredAt, row.EndsAt = "retire", KeyRetiring, nil, c.at, step.At
 	case keyring.Promote:
 		verb, row.State = "promote", KeyCurrent
+		if row.SignsFrom.After(c.at) {
+			row.SignsFrom = c.at
+		}
 	case keyring.Drop:
 		verb, row.State, row.Sealed = "drop", KeyRetired, nil
 	}
@@ -241,33 +197,65 @@ func (k SigningKey) public() SigningKey {
 }
 
 // currentRing returns the ring, turned first when something is due. While
-// turning fails, the keys that are there go on: a signer is good until its
-// successor has been published for long enough.
+// turning fails, or somebody else does it, the keys that are there go on: a
+// signer is good until its successor has been published for long enough. It
+// fails, and returns the ring all the same, only when there is no signer.
 func (a *Authority) currentRing(ctx context.Context) (*ring, error) {
-	inst := a.instance.Load()
-	now := a.clock.Now()
-	if now < inst.ring.wake || inst.ring.signer != nil && now < a.turnAgain.Load() {
-		return inst.ring, nil
+	r, due := a.ringDue()
+	if !due || r.signer != nil && !a.turning.TryLock() {
+		return r, r.able()
 	}
-	err := a.turn(ctx, inst)
-	inst = a.instance.Load()
-	if err == nil || inst.ring.signer == nil {
-		return inst.ring, err
+	if r.signer == nil {
+		a.turning.Lock() // whoever has it turns, which is bounded
 	}
-	a.turnAgain.Store(now + turnPause.Microseconds())
-	a.log.Error("the key ring could not be turned; the keys that are there go on", "err", err)
-	return inst.ring, nil
+	defer a.turning.Unlock()
+	if r, due = a.ringDue(); !due {
+		return r, r.able()
+	}
+	err := a.turn(ctx, a.instance.Load())
+	r = a.instance.Load().ring
+	if err != nil {
+		a.unturned.Store(a.clock.Now())
+		a.log.Error("the key ring could not be turned; the keys that are there go on", "err", err)
+	}
+	if err == nil || r.signer != nil {
+		err = r.able()
+	}
+	return r, err
+}
+
+// ringDue reports whether the ring is to be turned, and was not tried just now.
+func (a *Authority) ringDue() (*ring, bool) {
+	r, now := a.instance.Load().ring, a.clock.Now()
+	if now < r.wake {
+		return r, false
+	}
+	pause := turnPause
+	if r.signer == nil {
+		pause = turnPauseUnable
+	}
+	failed := a.unturned.Load()
+	return r, failed == 0 || now >= failed+pause.Microseconds()
+}
+
+// able fails when no key signs.
+func (r *ring) able() error {
+	if r.signer == nil {
+		return &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: errText("no key is current, and none could be made yet")}
+	}
+	return nil
 }
 
 const (
-	turnPause = 10 * time.Second // between two tries to turn the ring
-	turnWait  = 2 * time.Second  // for sealing a new key
+	turnPause       = 10 * time.Second // between two tries to turn the ring
+	turnPauseUnable = time.Second      // while there is no key that signs
+	turnWait        = 2 * time.Second  // for sealing a new key
 )
 
 func (a *Authority) turn(ctx context.Context, inst *instance) error {
 	sealing, cancel := context.WithTimeout(ctx, turnWait)
 	defer cancel()
-	made, err := a.spares(sealing, inst.row, a.due(inst.ring, time.UnixMicro(a.clock.Now())))
+	made, err := a.spares(sealing, inst, a.due(inst.ring, time.UnixMicro(a.clock.Now())))
 	if err != nil {
 		return err
 	}

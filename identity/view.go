@@ -22,6 +22,7 @@ type view struct {
 	rules       *policy.Snapshot
 	accounts    paged.Array[accountLife] // by the slots of rules
 	credentials paged.Table[credentialLife]
+	revoked     revocations
 }
 
 // accountLife is what liveness reads of an account, in as little room as there
@@ -66,6 +67,7 @@ type credentialLife struct {
 	until       int64 // Unix microseconds, 0 = never
 	ends        int64 // end of a grace period, 0 = none
 	minRevision uint64
+	restriction *restriction // of an API token that is less than its account
 }
 
 // draft is a view being edited.
@@ -75,6 +77,7 @@ type draft struct {
 	draftRules       *policy.Draft
 	draftAccounts    *paged.ArrayEditor[accountLife]
 	draftCredentials *paged.Editor[credentialLife]
+	secrets          []Credential // opaque secrets that were put
 }
 
 func (v *view) edit() *draft {
@@ -163,7 +166,11 @@ func (d *draft) putBinding(b Binding) error {
 func (d *draft) putCredential(c Credential) {
 	d.editCredentials().Put(string(c.ID), credentialLife{
 		account: c.Account, state: c.State, until: micros(c.ValidUntil), ends: micros(c.EndsAt), minRevision: c.MinRevision,
+		restriction: restrictionOf(c),
 	})
+	if c.Digest != nil {
+		d.secrets = append(d.secrets, c)
+	}
 }
 
 // loadView compiles an org from its rows.
@@ -182,6 +189,9 @@ func (a *Authority) loadView(ctx context.Context, tx Txn, id OrgID) (*view, erro
 	}
 	d.head = chainHead{seq: last.Seq, mac: last.MAC}
 	if err := d.load(ctx, tx.World()); err != nil {
+		return nil, err
+	}
+	if err := d.loadRevokedTokens(ctx, tx.RevokedTokens()); err != nil {
 		return nil, err
 	}
 	return d.freeze(), nil
@@ -249,7 +259,7 @@ const (
 	nounMember     = "member"
 	nounRole       = "role"
 	nounBinding    = "binding"
-	nounCredential = "credential"
+	nounCredential = "credential" // and nounToken, for access tokens that were revoked alone
 )
 
 // apply brings one noun of the draft up to date with its row: another process
@@ -284,6 +294,8 @@ func (d *draft) apply(ctx context.Context, tx Txn, noun, id string) error {
 	case nounCredential:
 		row, err := tx.Credentials().Find(ctx, org, CredentialID(id))
 		return settle(err, func() error { d.putCredential(row); return nil }, func() { d.editCredentials().Delete(id) })
+	case nounToken:
+		return d.applyRevokedToken(ctx, tx.RevokedTokens(), TokenKey(id))
 	}
 	return nil
 }

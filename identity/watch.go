@@ -155,7 +155,7 @@ func (v *view) expiry(p *principal) (at int64, why policy.Reason) {
 // in one of them and not in the other.
 func (v *view) sameLives(o *view) bool {
 	return v.org.State == o.org.State && v.org.MinRevision == o.org.MinRevision &&
-		v.accounts.Same(o.accounts) && v.credentials.Same(o.credentials)
+		v.accounts.Same(o.accounts) && v.credentials.Same(o.credentials) && v.revoked.Same(o.revoked.Table)
 }
 
 // checkWatches goes through the watches of an org whose view is published.
@@ -178,10 +178,10 @@ func (a *Authority) checkBarredWatches(org OrgID) {
 
 // checkAllWatches goes through all of them when the instance was signed out.
 func (a *Authority) checkAllWatches() {
-	least := a.instance.Load().row.MinRevision
+	inst := a.instance.Load()
 	for _, org := range a.watches.watched() {
 		a.watches.each(org, a.clock.Now(), func(w *watch) policy.Reason {
-			if slices.ContainsFunc(w.p.all(), func(p *principal) bool { return p.issued < least }) {
+			if slices.ContainsFunc(w.p.all(), inst.outdated) {
 				return policy.ReasonTokenRevoked
 			}
 			return policy.ReasonUnspecified

@@ -14,6 +14,8 @@ type Tx struct {
 	cand candidate
 	done bool
 	lost error // a part could not be undone: nothing of the whole may be kept
+
+	committed []func() // called once it is
 }
 
 // Write runs fn with a transaction of its own: what its calls do is committed
@@ -28,6 +30,7 @@ type Tx struct {
 // answers from what is published. fn runs at most once.
 func (a *Authority) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	var own error // of fn
+	var committed []func()
 	err := a.enter(ctx, a.door.Alone, func(wtx WriteTxn, cand candidate) (candidate, error) {
 		inner, cancel := context.WithTimeout(context.WithValue(ctx, nestedKey{a}, true), a.cfg.MaxWrite)
 		defer cancel()
@@ -42,8 +45,14 @@ func (a *Authority) Write(ctx context.Context, fn func(ctx context.Context, tx *
 		if inner.Err() != nil {
 			return cand, &Error{Kind: ErrBusy, Err: errText("the transaction took longer than MaxWrite")}
 		}
+		committed = tx.committed
 		return tx.cand.complete(), nil
 	})
+	if err == nil {
+		for _, f := range committed {
+			f()
+		}
+	}
 	if own != nil && errors.Is(err, own) {
 		return err // as the caller's own function made it
 	}

@@ -3,9 +3,6 @@ package httpapi_test
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"maps"
@@ -21,7 +18,10 @@ import (
 	"github.com/claviger-go/claviger/token"
 )
 
-const grantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+const (
+	grantType     = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+)
 
 // workload is a service account and its private key.
 type workload struct {
@@ -30,24 +30,16 @@ type workload struct {
 	private ed25519.PrivateKey
 }
 
-func newWorkload(t testing.TB, id *identitytest.Env) workload {
+func newWorkload(t testing.TB, id *identitytest.Env, grants ...string) workload {
 	t.Helper()
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	account := identitytest.Account(t, id)
-	key, err := id.System("test").In(account.Org).AddPublicKey(context.Background(), account.ID, identity.PublicKeySpec{
-		UnprovenPublicKey: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return workload{account, key.ID, private}
+	return workloadOf(t, id, identitytest.Account(t, id, grants...))
+}
+
+// workloadOf gives an account a key.
+func workloadOf(t testing.TB, id *identitytest.Env, account identity.Account) workload {
+	t.Helper()
+	private := newKey(t, "EdDSA").(ed25519.PrivateKey)
+	return workload{account, register(t, id, account, private), private}
 }
 
 // assertion is signed at this moment; change makes a wrong one.
@@ -64,8 +56,27 @@ func (w workload) assertion(t testing.TB, id *identitytest.Env, change ...func(*
 	return text
 }
 
+// secret gives the account another client secret.
+func (w workload) secret(t testing.TB, id *identitytest.Env) identity.CredentialSecret {
+	t.Helper()
+	secret, err := id.System("test").In(w.account.Org).CreateClientSecret(context.Background(), w.account.ID, identity.ClientSecretSpec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
 func form(assertion string) url.Values {
 	return url.Values{"grant_type": {grantType}, "assertion": {assertion}}
+}
+
+// clientForm authenticates a client by an assertion; more are pairs of names and values.
+func clientForm(assertion string, more ...string) url.Values {
+	f := url.Values{"client_assertion_type": {assertionType}, "client_assertion": {assertion}}
+	for i := 0; i < len(more); i += 2 {
+		f.Set(more[i], more[i+1])
+	}
+	return f
 }
 
 func post(body string) *http.Request {
@@ -95,6 +106,11 @@ func serve(h http.Handler, r *http.Request) string {
 }
 
 const jsonHeaders = "Cache-Control: no-store\nContent-Type: application/json\nPragma: no-cache\nX-Content-Type-Options: nosniff\n\n"
+
+// badClient is the answer to every client that is not accepted.
+const badClient = "401\nCache-Control: no-store\nContent-Type: application/json\nPragma: no-cache\n" +
+	"Www-Authenticate: Basic realm=\"identity\"\nX-Content-Type-Options: nosniff\n\n" +
+	`{"error":"invalid_client","error_description":"the client is not authenticated"}` + "\n"
 
 // refusal is an error answer as serve prints it.
 func refusal(code, description string) string {

@@ -90,7 +90,12 @@ func TestKeys(t *testing.T) {
 }
 
 func TestNilAuthority(t *testing.T) {
-	for name, make := range map[string]func(*identity.Authority) http.Handler{"Token": httpapi.Token, "JWKS": httpapi.JWKS} {
+	for name, make := range map[string]func(*identity.Authority) http.Handler{
+		"Token": httpapi.Token, "JWKS": httpapi.JWKS, "Introspection": httpapi.Introspection, "Revocation": httpapi.Revocation,
+		"Metadata": func(id *identity.Authority) http.Handler {
+			return httpapi.Metadata(id, httpapi.Endpoints{Token: "/token"})
+		},
+	} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -119,9 +119,10 @@ func TestRequests(t *testing.T) {
 	good := w.assertion(t, id)
 	encoded := form(good).Encode()
 	const (
-		onlyOne  = "the assertion is the only authentication"
-		badScope = "the scope is not a list of permissions"
-		typeText = "the content type must be application/x-www-form-urlencoded"
+		onlyOne   = "the assertion is the only authentication"
+		notServed = "this grant type is not served"
+		badScope  = "the scope is not a list of permissions"
+		typeText  = "the content type must be application/x-www-form-urlencoded"
 	)
 	with := func(more string) *http.Request { return post(encoded + more) }
 	header := func(name string, values ...string) *http.Request {
@@ -148,8 +149,10 @@ func TestRequests(t *testing.T) {
 		{"no grant type", post("assertion=" + good), refusal("invalid_request", "grant_type is required")},
 		{"no assertion", post("grant_type=" + grantType), refusal("invalid_request", "assertion is required")},
 		{"empty assertion", post("grant_type=" + grantType + "&assertion="), refusal("invalid_request", "assertion is required")},
-		{"client credentials", post("grant_type=client_credentials"), refusal("unsupported_grant_type", "only "+grantType+" is served")},
-		{"case of the grant type", post("grant_type=" + strings.ToUpper(grantType) + "&assertion=" + good), refusal("unsupported_grant_type", "only "+grantType+" is served")},
+		{"password", post("grant_type=password&username=a&password=b"), refusal("unsupported_grant_type", notServed)},
+		{"authorization code", post("grant_type=authorization_code&code=a"), refusal("unsupported_grant_type", notServed)},
+		{"refresh token", post("grant_type=refresh_token&refresh_token=a"), refusal("unsupported_grant_type", notServed)},
+		{"case of the grant type", post("grant_type=" + strings.ToUpper(grantType) + "&assertion=" + good), refusal("unsupported_grant_type", notServed)},
 		{"unknown scope", with("&scope=wallets:read"), refusal("invalid_scope", badScope)},
 		{"malformed scope", with("&scope=identity:orgs.read+w*"), refusal("invalid_scope", badScope)},
 		{"two spaces in a scope", with("&scope=identity:orgs.read++identity:orgs.update"), refusal("invalid_scope", badScope)},

@@ -14,9 +14,19 @@ var (
 	errCredential = errors.New("an Authorization header that is malformed, or not the only one")
 )
 
+// The authentication schemes (RFC 9110 section 11.1) of access tokens and of
+// action tokens.
+const (
+	schemeBearer = "Bearer"
+	schemeAction = "Claviger-Action"
+)
+
 // bearer returns the access token of a request (RFC 6750 section 2.1), or ""
 // if it presents none. An error means a malformed request.
-func bearer(r *http.Request) (string, error) {
+func bearer(r *http.Request) (string, error) { return credentials(r, schemeBearer) }
+
+// credentials returns the token that a request presents by a scheme.
+func credentials(r *http.Request, of string) (string, error) {
 	if r.URL.RawQuery != "" {
 		// What does not parse is dropped, here as in the handler: nobody takes it for a token.
 		if query, _ := url.ParseQuery(r.URL.RawQuery); query.Has("access_token") {
@@ -31,7 +41,7 @@ func bearer(r *http.Request) (string, error) {
 		return "", nil
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") { // RFC 9110 section 11.1
+	if !strings.EqualFold(scheme, of) {
 		return "", nil
 	}
 	if token = strings.TrimLeft(token, " "); !b64token(token) {

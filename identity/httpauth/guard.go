@@ -12,6 +12,8 @@ type Guard struct {
 	public     bool
 	permission string
 	target     func(*http.Request) (identity.Target, error)
+	action     bool // the request itself is signed
+	deferred   bool // the handler uses the action token up
 }
 
 // Public lets everybody in. No credential is looked at, so the handler has no

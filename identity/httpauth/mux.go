@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
@@ -22,6 +23,14 @@ type Options struct {
 	// a nil result, is a request without any: then no allow with a condition that
 	// reads one counts, and every deny with such a condition does.
 	Attrs func(*http.Request) *policy.Attrs
+	// ExternalTarget says what the request target was where a request came from, for
+	// [RequireAction] behind a proxy that rewrites it: from a field that the proxy sets
+	// and no caller can, byte for byte. Nil is [http.Request.RequestURI], as received.
+	ExternalTarget func(*http.Request) string
+	// Address is where a request came from, which a token with networks needs. Nil is
+	// the peer of the connection; a host behind a proxy takes it from a field that the
+	// proxy sets and no caller can. The zero Addr is nowhere.
+	Address func(*http.Request) netip.Addr
 	// Logger receives failures that a caller is not told about, and answers that
 	// passed no guard; default [slog.Default].
 	Logger *slog.Logger
@@ -66,6 +75,10 @@ type front struct {
 	realm string // quoted
 	attrs func(*http.Request) *policy.Attrs
 	log   *slog.Logger
+
+	scheme         string // that challenges name
+	externalTarget func(*http.Request) string
+	address        func(*http.Request) netip.Addr
 }
 
 func newFront(id *identity.Authority, opts []Options) front {
@@ -75,16 +88,19 @@ func newFront(id *identity.Authority, opts []Options) front {
 	if len(opts) > 1 {
 		panic("httpauth: more than one Options")
 	}
-	f := front{id: id}
+	f := front{id: id, scheme: schemeBearer}
 	realm := ""
 	for _, o := range opts {
-		realm, f.attrs, f.log = o.Realm, o.Attrs, o.Logger
+		realm, f.attrs, f.log, f.externalTarget, f.address = o.Realm, o.Attrs, o.Logger, o.ExternalTarget, o.Address
 	}
 	if f.realm = quote(cmp.Or(realm, defaultRealm)); f.realm == "" {
 		panic("httpauth: the realm is not printable ASCII")
 	}
 	if f.log == nil {
 		f.log = slog.Default()
+	}
+	if f.address == nil {
+		f.address = peer
 	}
 	return f
 }
@@ -108,6 +124,9 @@ func (f front) wrap(pattern string, guard Guard, next http.Handler) http.Handler
 		panic(fmt.Sprintf("httpauth: %s: the target is nil", pattern))
 	}
 	question := identity.Request{Permission: permission}
+	if guard.action {
+		return f.wrapAction(guard, question, next)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := f.authenticate(r)
 		if err == nil && p.IsZero() {
@@ -153,5 +172,14 @@ func (f front) authenticate(r *http.Request) (identity.Principal, error) {
 	if token == "" {
 		return identity.Principal{}, nil
 	}
-	return f.id.Authenticate(r.Context(), token)
+	return f.id.AuthenticateFrom(r.Context(), token, f.address(r))
+}
+
+// peer is where the connection of a request comes from.
+func peer(r *http.Request) netip.Addr {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return from.Addr()
 }

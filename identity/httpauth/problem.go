@@ -19,14 +19,16 @@ const (
 var errNoToken = errors.New("no access token")
 
 // Status is the HTTP status code that an error of this library answers with:
-// 200 for nil, 400, 401, 403, 404, 409, 503 for what may go away by itself
+// 200 for nil, 400, 401, 403, 404, 409, 413, 503 for what may go away by itself
 // ([identity.ErrStale], ErrBusy, ErrStorage), and 500 for everything else.
 // Servers of other protocols translate it.
 func Status(err error) int {
 	switch {
 	case err == nil:
 		return http.StatusOK
-	case errors.Is(err, errQueryToken), errors.Is(err, errCredential):
+	case errors.Is(err, errLongBody):
+		return http.StatusRequestEntityTooLarge
+	case malformed(err):
 		return http.StatusBadRequest
 	case errors.Is(err, identity.ErrUnauthenticated), errors.Is(err, errNoToken):
 		return http.StatusUnauthorized
@@ -68,9 +70,9 @@ type problem struct {
 // inside is logged and not told. It counts as a refusal to [Authenticate].
 func Write(w http.ResponseWriter, r *http.Request, err error) {
 	settle(r, refused)
-	realm := quote(defaultRealm)
+	realm, scheme := quote(defaultRealm), schemeBearer
 	if q := requestOf(r); q != nil {
-		realm = q.realm
+		realm, scheme = q.realm, q.scheme
 	}
 	if err == nil {
 		err = errors.New("an answer to no error")
@@ -79,13 +81,13 @@ func Write(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= http.StatusInternalServerError {
 		Logger(r).ErrorContext(r.Context(), "request failed", "method", r.Method, "pattern", r.Pattern, "status", status, "err", err)
 	}
-	if c := challenge(status, realm, err); c != "" {
+	if c := challenge(status, scheme, realm, err); c != "" {
 		w.Header().Set("WWW-Authenticate", c)
 	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
 	}
-	writeProblem(w, problem{Title: http.StatusText(status), Status: status, Detail: detail(status, err)})
+	writeProblem(w, problem{Title: http.StatusText(status), Status: status, Detail: detail(status, scheme, err)})
 }
 
 func writeProblem(w http.ResponseWriter, p problem) {
@@ -105,9 +107,12 @@ func writeProblem(w http.ResponseWriter, p problem) {
 }
 
 // detail is what a stranger may be told beyond the status.
-func detail(status int, err error) string {
+func detail(status int, scheme string, err error) string {
 	switch status {
 	case http.StatusUnauthorized:
+		if scheme == schemeAction {
+			return "a valid action token for this request is required"
+		}
 		return "a valid access token is required"
 	case http.StatusServiceUnavailable:
 		return "no answer can be given at the moment"
@@ -117,18 +122,22 @@ func detail(status int, err error) string {
 		return "an access token belongs in the Authorization header"
 	case errors.Is(err, errCredential):
 		return "the Authorization header is malformed, or not the only one"
+	case errors.Is(err, errLongBody):
+		return "the body is too long for a signed request"
+	case errors.Is(err, errUnsigned):
+		return "a part of the request cannot be signed"
 	}
 	return identity.PublicText(err)
 }
 
 // challenge is the WWW-Authenticate header of a refusal (RFC 6750 section 3.1),
 // or "". A request without a credential is not told of an error.
-func challenge(status int, realm string, err error) string {
-	head := "Bearer realm=" + realm
+func challenge(status int, scheme, realm string, err error) string {
+	head := scheme + " realm=" + realm
 	switch {
 	case errors.Is(err, errNoToken):
 		return head
-	case errors.Is(err, errQueryToken), errors.Is(err, errCredential):
+	case malformed(err):
 		return head + `, error="invalid_request"`
 	case status == http.StatusUnauthorized:
 		return head + `, error="invalid_token"`

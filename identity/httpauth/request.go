@@ -19,6 +19,7 @@ type request struct {
 	attrs     func() *policy.Attrs // what conditions may read of it
 	verdict   atomic.Uint32
 	outer     *request // of an Authenticate further out
+	signed    *identity.SignedAction
 }
 
 // What became of the guards of a request, in rising order.

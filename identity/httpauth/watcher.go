@@ -28,6 +28,9 @@ func (w *watcher) admit(status int) bool {
 		return !w.blocked
 	}
 	w.begun = true
+	if w.request.signed.Consumed() {
+		settle(w.r, passed)
+	}
 	verdict := w.request.verdict.Load()
 	switch {
 	case verdict == passed,
@@ -36,7 +39,11 @@ func (w *watcher) admit(status int) bool {
 		return true
 	}
 	w.blocked = true
-	w.request.log.ErrorContext(w.r.Context(), "a handler answered without passing a guard: call httpauth.Check, or wrap it in httpauth.PublicHandler",
+	what := "a handler answered without passing a guard: call httpauth.Check, or wrap it in httpauth.PublicHandler"
+	if w.request.signed != nil {
+		what = "a handler answered without using up the action token: call httpauth.Action(r).ConsumeTx in its identity.Authority.Write"
+	}
+	w.request.log.ErrorContext(w.r.Context(), what,
 		"method", w.r.Method, "pattern", w.r.Pattern, "status", status)
 	h := w.Header()
 	clear(h) // of what the handler meant to tell

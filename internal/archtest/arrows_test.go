@@ -55,6 +55,7 @@ var arrows = []row{
 	{5, "internal/bench/...", []string{"..."}},
 	{5, "internal/soak/...", []string{"..."}},
 	{5, "internal/vectors", []string{"token"}}, // published test vectors; a module of its own
+	{5, "internal/interop", nil},               // clients of others, in tests alone; a module of its own
 }
 
 // host is what a program that embeds the library imports, and so all that examples and commands may.

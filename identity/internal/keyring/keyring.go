@@ -68,12 +68,11 @@ func (s Schedule) Due(keys []Key, now time.Time) []Step {
 			}
 		}
 	}
-	ready := next != nil && !next.SignsFrom.After(now)
+	// A ring that lost its current key signs at once, with the key that verifiers are the most likely to know.
+	ready := next != nil && (current == nil || !next.SignsFrom.After(now))
 	switch {
 	case current == nil && next == nil:
 		return append(steps, Step{Do: Make, At: now}, Step{Do: Make, At: now.Add(s.lead())})
-	case current == nil && !ready:
-		return append(steps, Step{Do: Make, At: now}) // a ring that lost its current key signs at once
 	case ready:
 		if current != nil {
 			steps = append(steps, Step{Do: Retire, ID: current.ID, At: now.Add(s.Retire)})
@@ -83,6 +82,16 @@ func (s Schedule) Due(keys []Key, now time.Time) []Step {
 		return append(steps, Step{Do: Make, At: now.Add(s.lead())})
 	}
 	return steps
+}
+
+// Forward returns when a next key signs that is not to wait for its time: at
+// once, if it has been published for long enough.
+func (s Schedule) Forward(published, now time.Time) time.Time {
+	at := published.Add(s.Publish)
+	if at.Before(now) {
+		return now
+	}
+	return at
 }
 
 // lead is how long before it signs a key is made: its whole predecessor's

@@ -85,6 +85,21 @@ func TestSec25_Schedule(t *testing.T) {
 				}
 			}
 			lastSigned[id] = now
+			if rnd.IntN(4) == 0 { // by hand
+				for i := range r.keys {
+					if k := &r.keys[i]; k.State == Next {
+						k.SignsFrom = schedule.Forward(r.born[k.ID], now)
+					}
+				}
+				r.run(schedule, now)
+				if _, id = r.count(Current); firstSigned[id].IsZero() {
+					firstSigned[id] = now
+					if lead := now.Sub(r.born[id]); lead < schedule.Publish {
+						t.Fatalf("%s signed %s after it was published, by hand", id, lead)
+					}
+				}
+				lastSigned[id] = now
+			}
 			if wake := schedule.Wake(r.keys, now); !wake.After(now) {
 				t.Fatalf("wakes at %s, which is not after %s", wake, now)
 			}
@@ -103,7 +118,54 @@ func TestLostCurrentKey(t *testing.T) {
 	r := &ring{born: map[string]time.Time{}, gone: map[string]time.Time{}}
 	r.keys = []Key{{ID: "n", State: Next, SignsFrom: now.Add(time.Hour)}}
 	r.run(schedule, now)
-	if n, _ := r.count(Current); n != 1 {
-		t.Fatalf("%d current keys, want 1", n)
+	if n, id := r.count(Current); n != 1 || id != "n" {
+		t.Fatalf("%d current keys, the last is %q; the one that is published should sign", n, id)
+	}
+	if n, id := r.count(Next); n != 1 || id == "n" {
+		t.Fatalf("%d next keys, the last is %q", n, id)
+	}
+}
+
+// TestSec25_LostKeys takes keys out of the ring at random moments: there is a
+// current key at once, the one that has been published the longest.
+func TestSec25_LostKeys(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	for range 200 {
+		r := &ring{born: map[string]time.Time{}, gone: map[string]time.Time{}}
+		now := time.Unix(1_700_000_000, 0)
+		for range 40 {
+			r.run(schedule, now)
+			_, next := r.count(Next)
+			was := Key{}
+			if i := rnd.IntN(2 * len(r.keys)); i < len(r.keys) {
+				was = r.keys[i]
+				r.keys = append(r.keys[:i:i], r.keys[i+1:]...)
+			}
+			r.run(schedule, now)
+			n, id := r.count(Current)
+			if n != 1 || was.State == Current && id != next {
+				t.Fatalf("%d current keys, the last %s; next was %s", n, id, next)
+			}
+			if n, _ := r.count(Next); n != 1 {
+				t.Fatalf("%d next keys", n)
+			}
+			if again := schedule.Due(r.keys, now); len(again) != 0 {
+				t.Fatalf("due twice: %v", again)
+			}
+			now = now.Add(time.Duration(rnd.Int64N(int64(schedule.Period))))
+		}
+	}
+}
+
+func TestForward(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	for ago, want := range map[time.Duration]time.Duration{
+		0: 10 * time.Minute, time.Minute: 9 * time.Minute, 10 * time.Minute: 0, 11 * time.Minute: 0, 30 * 24 * time.Hour: 0,
+	} {
+		if got := schedule.Forward(now.Add(-ago), now).Sub(now); got != want {
+			t.Errorf("published %s ago: signs in %s, want %s", ago, got, want)
+		}
 	}
 }

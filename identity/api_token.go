@@ -1,0 +1,153 @@
+package identity
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/claviger-go/claviger/policy"
+)
+
+// APITokenSpec is what an API token is made of. It only takes away: what the token
+// can do is what its account may do at the moment of use, and what is named here.
+type APITokenSpec struct {
+	// Name tells the tokens of an account apart; at most 255 bytes, required. Two
+	// that can be used do not get the same one.
+	Name string
+	// Validity is how long the token is good: zero means Config.DefaultValidity, the
+	// most is Config.MaxValidity or the org's own maximum.
+	Validity time.Duration
+	// Permissions are names of the catalog, and patterns, all of which the actor
+	// must surely hold at Path: what it holds under a condition or not everywhere there
+	// cannot be named. Nil is all of the account's, whatever they come to be; an empty
+	// list leaves nothing. At most 64, together with Path at most 2,048 bytes.
+	Permissions []string
+	// Path is the one under which the token can do anything; the zero value is
+	// everywhere.
+	Path policy.Path
+	// Networks are those that the token can be used from, at most 64; none is
+	// anywhere. See [Authority.AuthenticateFrom].
+	Networks []netip.Prefix
+}
+
+// CreateAPIToken makes an API token for an account: a text that proves it by
+// itself at every request. See [Authority.Authenticate]. It takes what AddPublicKey
+// takes, and fails like it; with ErrConflict when the account has a token of that
+// name, and with ErrEscalation when the spec names permissions that the actor does
+// not hold.
+func (o *OrgAdmin) CreateAPIToken(ctx context.Context, account AccountID, spec APITokenSpec) (out CredentialSecret, err error) {
+	if !account.valid() {
+		return out, wrap("CreateAPIToken", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
+	}
+	err = o.write(ctx, "CreateAPIToken", o.org, func(c *change) error {
+		a, err := c.mayAddKey(o.org, account)
+		if err != nil {
+			return err
+		}
+		out, err = c.addAPIToken(a, spec)
+		return err
+	})
+	if err != nil {
+		return CredentialSecret{}, err
+	}
+	return out, nil
+}
+
+func (c *change) addAPIToken(a Account, spec APITokenSpec) (CredentialSecret, error) {
+	if spec.Name == "" {
+		return CredentialSecret{}, invalid(nounCredential, "Name", "is required")
+	}
+	if err := checkText(nounCredential, "Name", spec.Name, maxDisplayName); err != nil {
+		return CredentialSecret{}, err
+	}
+	if err := c.a.checkRequest(TokenRequest{Permissions: spec.Permissions, Path: spec.Path}); err != nil {
+		return CredentialSecret{}, err
+	}
+	if err := checkNetworks(spec.Networks); err != nil {
+		return CredentialSecret{}, err
+	}
+	if err := c.holdsNamed(a.Org, spec.Permissions, spec.Path); err != nil {
+		return CredentialSecret{}, err
+	}
+	if err := c.freeName(a, spec.Name); err != nil {
+		return CredentialSecret{}, err
+	}
+	return c.addSecret(a, Credential{
+		Type: APIToken, Name: spec.Name,
+		Permissions: slices.Clone(spec.Permissions), Path: spec.Path, Networks: slices.Clone(spec.Networks),
+	}, spec.Validity, "")
+}
+
+// holdsNamed refuses to name permissions that the actor does not hold. The account
+// holds no more than the actor by now, or is the actor: this is about what it may
+// come to hold.
+func (c *change) holdsNamed(org OrgID, permissions []string, path policy.Path) error {
+	if c.who.system || len(permissions) == 0 {
+		return nil
+	}
+	if path.IsZero() {
+		path = policy.Root
+	}
+	home, err := c.view(c.who.principal.org)
+	if err != nil {
+		return err
+	}
+	named := &policy.Role{Permissions: permissions}
+	for _, p := range c.who.principal.all() {
+		account, ok := home.rules.Account(string(p.account))
+		if !ok {
+			return &Error{Kind: ErrDenied, Entity: nounAccount, ID: string(p.account)}
+		}
+		claim := policy.Claim{Account: account, Limits: p.limits, Org: string(org), Definition: named, Scope: path, Now: c.now}
+		missing, ok := c.judged.covers(home.rules, claim)
+		if err := c.judged.spent(); err != nil {
+			return err
+		}
+		if !ok && !c.mayEscalate(home, claim) {
+			return &Error{Kind: ErrEscalation, Entity: nounCredential, Field: "Permissions", Err: errText("the actor does not hold " + missing + " at " + path.String())}
+		}
+	}
+	return nil
+}
+
+// freeName refuses the name of another API token that the account could use.
+func (c *change) freeName(a Account, name string) error {
+	q := c.having(FieldAccount, string(a.ID))
+	q.Org, q.Limit = a.Org, 1000
+	q.Where = append(slices.Clip(q.Where), Cond{Field: FieldKind, Value: string(APIToken)}, Cond{Field: FieldName, Value: name})
+	for {
+		rows, err := c.tx.Credentials().Page(c.ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if row.usable(c.at) && row.State != CredentialRetiring { // whose name its successor has
+				return conflict(nounCredential, name, "Name", "is that of "+string(row.ID))
+			}
+		}
+		if len(rows) < q.Limit {
+			return nil
+		}
+		q.After = string(rows[len(rows)-1].ID)
+	}
+}
+
+// authenticateSecret is authenticate for an API token.
+func (a *Authority) authenticateSecret(ctx context.Context, raw string, now int64) (Principal, error) {
+	if err := a.answers(ctx, now); err != nil {
+		return Principal{}, err
+	}
+	entry, slot, err := a.proveSecret(raw, a.apiTokens)
+	if err != nil {
+		return Principal{}, err
+	}
+	if p := a.secrets.again(entry, slot, a.instance.Load(), now); p != nil {
+		return Principal{p}, nil
+	}
+	p, err := a.standsOn(ctx, WayAPIToken, entry, now, 0)
+	if err == nil {
+		a.secrets.keep(slot, p.p)
+	}
+	return p, err
+}

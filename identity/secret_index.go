@@ -1,0 +1,137 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+	"sync/atomic"
+
+	"github.com/claviger-go/claviger/identity/internal/paged"
+	"github.com/claviger-go/claviger/token"
+)
+
+// secretIndex finds the opaque secrets of every org. It is always in memory, so
+// that nothing is read for whoever has not shown one: an org is loaded only after
+// a digest has matched. It knows nothing of who is alive.
+type secretIndex struct {
+	entries atomic.Pointer[paged.Table[secretEntry]] // by kind and ULID, such as "at_01…"; changed under Authority.publishing
+	warm    [warmSecrets]atomic.Pointer[principal]   // what some of them proved last, by slot
+}
+
+// secretEntry is one secret, in 64 bytes.
+type secretEntry struct {
+	digest     [sha256.Size]byte
+	org        OrgID
+	credential CredentialID
+}
+
+// warmSecrets bounds the principals that are kept; about 400 bytes each.
+const warmSecrets = 1 << 12
+
+// secretName is what the index has a credential under; "" for what is no opaque
+// secret, or none of a form that was ever made.
+func secretName(c Credential) string {
+	id, ok := strings.CutPrefix(string(c.ID), "cr_")
+	if !ok || len(c.Digest) != sha256.Size {
+		return ""
+	}
+	switch c.Type {
+	case APIToken:
+		return token.KindAPIToken + "_" + id
+	case ClientSecret:
+		return token.KindClientSecret + "_" + id
+	}
+	return ""
+}
+
+// apply brings the index up to date with rows. Of a credential nothing in it ever
+// changes, so that the order of revisions does not matter.
+func (x *secretIndex) apply(rows []Credential) {
+	if len(rows) == 0 {
+		return
+	}
+	var table paged.Table[secretEntry]
+	if old := x.entries.Load(); old != nil {
+		table = *old
+	}
+	e := table.Edit()
+	for _, row := range rows {
+		name := secretName(row)
+		switch {
+		case name == "":
+		case row.State == CredentialRevoked:
+			e.Delete(name)
+		case e.Get(name) == nil:
+			e.Put(name, secretEntry{digest: [sha256.Size]byte(row.Digest), org: row.Org, credential: row.ID})
+		}
+	}
+	table = e.Table()
+	x.entries.Store(&table)
+}
+
+// find returns the entry that a secret matches. For a name that is not there it
+// does the same work.
+func (x *secretIndex) find(o token.Opaque) (entry *secretEntry, slot uint32) {
+	digest := [sha256.Size]byte{}
+	known := false
+	if table := x.entries.Load(); table != nil {
+		if slot, known = table.Lookup(o.Name()); known {
+			entry = table.At(slot)
+			digest = entry.digest
+		}
+	}
+	if !o.Matches(digest) || !known {
+		return nil, 0
+	}
+	return entry, slot
+}
+
+// again is the principal that an entry proved last, if it is still alive in
+// what is published now.
+func (x *secretIndex) again(entry *secretEntry, slot uint32, inst *instance, now int64) *principal {
+	p := x.warm[slot%warmSecrets].Load()
+	if p == nil || p.credential != entry.credential {
+		return nil
+	}
+	v := p.cell.view.Load()
+	if v == nil || !v.stillLive(inst, p, now) {
+		return nil
+	}
+	p.cell.touch(now)
+	return p
+}
+
+func (x *secretIndex) keep(slot uint32, p *principal) { x.warm[slot%warmSecrets].Store(p) }
+
+// loadSecrets fills the index at the start.
+func (a *Authority) loadSecrets(ctx context.Context, tx Txn) error {
+	var rows []Credential
+	orgs := map[OrgID]OrgID{} // one text for each
+	for row, err := range tx.World().Secrets(ctx) {
+		if err != nil {
+			return err
+		}
+		org, known := orgs[row.Org]
+		if !known {
+			org = row.Org
+			orgs[org] = org
+		}
+		row.Org = org
+		if rows = append(rows, row); len(rows) == 1000 {
+			a.secrets.apply(rows)
+			rows = rows[:0]
+		}
+	}
+	a.secrets.apply(rows)
+	return nil
+}
+
+// noteSecret keeps of a credential that another process has written what the
+// index needs, whether or not its org is loaded.
+func noteSecret(ctx context.Context, tx Txn, cand *candidate, e Event) error {
+	if e.Noun != nounCredential {
+		return nil
+	}
+	row, err := tx.Credentials().Find(ctx, e.Org, CredentialID(e.ID))
+	return settle(err, func() error { cand.note(row); return nil }, func() {})
+}
