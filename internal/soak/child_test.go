@@ -32,10 +32,14 @@ func play(part string, args []string) int {
 		err = c.writer()
 	case "victim":
 		err = c.victim()
+	case "resealer":
+		err = c.resealer()
 	case "opener":
 		err = c.opener()
 	case "asker":
 		err = c.asker()
+	case "narrower":
+		err = c.narrower()
 	default:
 		err = c.native(part)
 	}
