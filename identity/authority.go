@@ -46,11 +46,12 @@ type Authority struct {
 	keys       sync.Map     // thumbprint → token.PublicKey
 	remembered atomic.Int64 // how many, about
 
-	held    int64       // estimated bytes of the views that are loaded; guarded by publishing
-	crowded atomic.Bool // it was said that MaxMemory is too small
-	watches watches     // contexts that end with their principals
-	bars    bars        // against subjects of what could not be stored
-	trying  atomic.Bool // that is being made again
+	held     int64       // estimated bytes of the views that are loaded; guarded by publishing
+	crowded  atomic.Bool // it was said that MaxMemory is too small
+	watches  watches     // contexts that end with their principals
+	arrivals arrivals    // who waits for the next revision
+	bars     bars        // against subjects of what could not be stored
+	trying   atomic.Bool // that is being made again
 
 	publishing sync.Mutex    // between the door and refreshes
 	refreshing chan struct{} // held by the one refresh under way

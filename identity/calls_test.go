@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"io"
 	"iter"
 	"reflect"
 	"strings"
@@ -76,6 +77,14 @@ func drain[T any](seq iter.Seq2[T, error]) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// firstOf takes one element of a sequence that does not end.
+func firstOf[T any](seq iter.Seq2[T, error]) error {
+	for _, err := range seq {
+		return err
 	}
 	return nil
 }
@@ -220,8 +229,13 @@ func calls() map[string]call {
 		"DisableCredential": {run: in(func(c C, o O, x targets) error { return last(o.DisableCredential(c, x.Credential)) })},
 		"RevokeCredential":  {run: in(func(c C, o O, x targets) error { return last(o.RevokeCredential(c, x.Credential)) })},
 
-		"Events":    {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.Events(c, identity.Page{})) })},
-		"AllEvents": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllEvents(c)) })},
+		"Events":      {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.Events(c, identity.EventFilter{}, identity.Page{})) })},
+		"AllEvents":   {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllEvents(c, identity.EventFilter{})) })},
+		"Follow":      {reads: true, run: in(func(c C, o O, _ targets) error { return firstOf(o.Follow(c, 0)) })},
+		"FollowAll":   {reads: true, inSystem: true, run: func(c C, s *identity.Admin, _ targets) error { return firstOf(s.FollowAll(c, 0)) }},
+		"AuditHead":   {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.AuditHead(c)) })},
+		"VerifyAudit": {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.VerifyAudit(c)) })},
+		"ExportAudit": {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.ExportAudit(c, io.Discard)) })},
 	}
 }
 

@@ -98,6 +98,7 @@ func required() map[string]string {
 		"RenameCredential": "identity:credentials.update", "EnableCredential": "identity:credentials.update",
 		"DisableCredential": "identity:credentials.revoke", "RevokeCredential": "identity:credentials.revoke",
 
-		"Events": "identity:events.read", "AllEvents": "identity:events.read",
+		"Events": "identity:events.read", "AllEvents": "identity:events.read", "Follow": "identity:events.read", "FollowAll": "identity:events.read",
+		"AuditHead": "identity:events.read", "VerifyAudit": "identity:events.read", "ExportAudit": "identity:events.read",
 	}
 }

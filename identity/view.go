@@ -245,6 +245,7 @@ const (
 	nounSigningKey = "signing-key"
 	nounOrg        = "org"
 	nounAccount    = "account"
+	nounEvent      = "event"
 	nounGroup      = "group"
 	nounMember     = "member"
 	nounRole       = "role"
