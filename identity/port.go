@@ -53,6 +53,7 @@ type WriteTxn interface {
 	Release() error    // keeps the part and ends it
 	Commit() error     // returns when everything is durable
 	Rollback() error
+	hostStatements
 }
 
 // Rows reads one noun.
