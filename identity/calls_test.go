@@ -242,7 +242,7 @@ func calls() map[string]call {
 // notCalls are the methods that neither read nor write the database: In
 // selects an org, With takes attributes, Vouch is a way in, and like AccountsByExternalID only for System.
 func notCalls() map[string]bool {
-	return map[string]bool{"In": true, "With": true, "Vouch": true, "AccountsByExternalID": true}
+	return map[string]bool{"In": true, "With": true, "WithRequestID": true, "Vouch": true, "AccountsByExternalID": true}
 }
 
 // TestPermissionTable holds the table of permissions complete: every method of
