@@ -18,6 +18,7 @@ type call struct {
 	inSystem bool // checked in the system org
 	reads    bool // writes nothing
 	hostOnly bool // refused to every principal
+	still    bool // finds nothing to change
 	run      func(ctx context.Context, s *identity.Admin, x targets) error
 }
 
@@ -89,6 +90,16 @@ func firstOf[T any](seq iter.Seq2[T, error]) error {
 	return nil
 }
 
+// firstFailure is what a call for many failed with, or the first of its items.
+func firstFailure[T any](results []identity.Result[T], err error) error {
+	for _, r := range results {
+		if err == nil {
+			err = r.Err
+		}
+	}
+	return err
+}
+
 // in makes the call of a method of OrgAdmin.
 func in(f func(context.Context, *identity.OrgAdmin, targets) error) func(context.Context, *identity.Admin, targets) error {
 	return func(ctx context.Context, s *identity.Admin, x targets) error { return f(ctx, s.In(x.Org), x) }
@@ -118,7 +129,7 @@ func calls() map[string]call {
 			return last(s.UpdateOrg(c, x.Org, identity.OrgPatch{DisplayName: &name}))
 		}},
 		"SuspendOrg": {inSystem: true, run: func(c C, s A, x targets) error { return last(s.SuspendOrg(c, x.Org)) }},
-		"ResumeOrg": {inSystem: true, run: func(c C, s A, x targets) error {
+		"ResumeOrg": {still: true, inSystem: true, run: func(c C, s A, x targets) error {
 			if err := last(s.SuspendOrg(c, x.Org)); err != nil { // of the same permission
 				return err
 			}
@@ -228,6 +239,44 @@ func calls() map[string]call {
 		"EnableCredential":  {run: in(func(c C, o O, x targets) error { return last(o.EnableCredential(c, x.Disabled)) })},
 		"DisableCredential": {run: in(func(c C, o O, x targets) error { return last(o.DisableCredential(c, x.Credential)) })},
 		"RevokeCredential":  {run: in(func(c C, o O, x targets) error { return last(o.RevokeCredential(c, x.Credential)) })},
+
+		"FindAccounts": {reads: true, run: in(func(c C, o O, x targets) error { return firstFailure(o.FindAccounts(c, []identity.AccountID{x.User})) })},
+		"ActivateAccounts": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.ActivateAccounts(c, []identity.AccountID{x.Idle}))
+		})},
+		"DeactivateAccounts": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.DeactivateAccounts(c, []identity.AccountID{x.User}))
+		})},
+		"DeleteAccounts": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.DeleteAccounts(c, []identity.AccountID{x.User}))
+		})},
+		"AddMembers": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.AddMembers(c, x.Group, []identity.SubjectID{identity.SubjectID(x.User)}))
+		})},
+		"RemoveMembers": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.RemoveMembers(c, x.Full, []identity.SubjectID{identity.SubjectID(x.User)}))
+		})},
+		"GroupSize": {reads: true, run: in(func(c C, o O, x targets) error { return last(o.GroupSize(c, x.Full)) })},
+		"EnsureBindings": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.EnsureBindings(c, []identity.BindingSpec{{Subject: identity.SubjectID(x.User), Role: string(x.Role), Scope: policy.Root, Deny: true}}))
+		})},
+		"DeleteBindings": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.DeleteBindings(c, []identity.BindingID{x.Binding}))
+		})},
+		"BindingsOver": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.BindingsOver(c, policy.Root)) })},
+		"RoleUse":      {reads: true, run: in(func(c C, o O, x targets) error { return last(o.RoleUse(c, x.Role)) })},
+		"GrantToRoles": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.GrantToRoles(c, []string{"keys:use"}, []identity.RoleID{x.Role}))
+		})},
+		"RevokeFromRoles": {still: true, run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.RevokeFromRoles(c, []string{"wallets:read"}, []identity.RoleID{x.Role}))
+		})},
+		"GrantPermissions": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.GrantPermissions(c, []string{"identity:bindings.create"}, []identity.AccountID{x.User}))
+		})},
+		"RevokePermissions": {still: true, run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.RevokePermissions(c, []string{"wallets:read"}, []identity.AccountID{x.User}))
+		})},
 
 		"Events":      {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.Events(c, identity.EventFilter{}, identity.Page{})) })},
 		"AllEvents":   {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllEvents(c, identity.EventFilter{})) })},

@@ -99,6 +99,13 @@ func required() map[string]string {
 		"DisableCredential": "identity:credentials.revoke", "RevokeCredential": "identity:credentials.revoke",
 
 		"Events": "identity:events.read", "AllEvents": "identity:events.read", "Follow": "identity:events.read", "FollowAll": "identity:events.read",
+		"FindAccounts": "identity:accounts.read", "ActivateAccounts": "identity:accounts.activate",
+		"DeactivateAccounts": "identity:accounts.deactivate", "DeleteAccounts": "identity:accounts.delete",
+		"AddMembers": "identity:members.add", "RemoveMembers": "identity:members.remove", "GroupSize": "identity:groups.read",
+		"EnsureBindings": "identity:bindings.create", "DeleteBindings": "identity:bindings.delete", "BindingsOver": "identity:bindings.read",
+		"GrantToRoles": "identity:roles.update", "RevokeFromRoles": "identity:roles.update", "RoleUse": "identity:roles.read",
+		"GrantPermissions": "identity:bindings.create", "RevokePermissions": "identity:bindings.delete",
+
 		"AuditHead": "identity:events.read", "VerifyAudit": "identity:events.read", "ExportAudit": "identity:events.read",
 	}
 }
