@@ -117,10 +117,11 @@ func calls() map[string]call {
 	read, _ := policy.ParsePermission("wallets:read")
 	later := func() time.Time { return time.Date(2030, 6, 1, 0, 0, 0, 0, time.UTC) }
 	return map[string]call{
-		"CreateOrg": {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.CreateOrg(c, identity.OrgSpec{Slug: "created"})) }},
-		"EnsureOrg": {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.EnsureOrg(c, identity.OrgSpec{Slug: "ensured"})) }},
-		"Org":       {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.Org(c, x.Org)) }},
-		"OrgBySlug": {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.OrgBySlug(c, x.Slug)) }},
+		"CreateOrg":     {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.CreateOrg(c, identity.OrgSpec{Slug: "created"})) }},
+		"EnsureOrg":     {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.EnsureOrg(c, identity.OrgSpec{Slug: "ensured"})) }},
+		"Org":           {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.Org(c, x.Org)) }},
+		"SlugAvailable": {reads: true, inSystem: true, run: func(c C, s A, x targets) error { return last(s.SlugAvailable(c, x.Slug)) }},
+		"OrgBySlug":     {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.OrgBySlug(c, x.Slug)) }},
 		"Orgs": {inSystem: true, reads: true, run: func(c C, s A, _ targets) error {
 			return last(s.Orgs(c, identity.OrgFilter{}, identity.Page{}))
 		}},

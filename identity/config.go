@@ -63,6 +63,10 @@ type Config struct {
 	// so does an org in use that is larger than that alone.
 	MaxMemory int64
 
+	// ReservedSlugs are those that no org gets, such as "www" and "api" of a host
+	// that puts orgs into the names of its subdomains. "system" is taken.
+	ReservedSlugs []string
+
 	// ServiceAccountsMayMint lets service accounts create accounts and credentials
 	// for others, where their roles permit it.
 	ServiceAccountsMayMint bool
@@ -134,6 +138,11 @@ func (c Config) check() error {
 	for _, b := range between {
 		if b.v < b.lo || b.v > b.top {
 			return bad(b.field, "%s is not between %s and %s", b.v, b.lo, b.top)
+		}
+	}
+	for _, slug := range c.ReservedSlugs {
+		if !validSlug(slug) {
+			return bad("ReservedSlugs", "%q is no DNS label in lower case", clip(slug))
 		}
 	}
 	if c.TokenAlgorithm != token.AlgEdDSA && c.TokenAlgorithm != token.AlgES256 {

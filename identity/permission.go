@@ -64,7 +64,7 @@ func managementPermissions() []policy.PermissionSpec {
 func required() map[string]string {
 	return map[string]string{
 		"CreateOrg": "identity:orgs.create", "EnsureOrg": "identity:orgs.create",
-		"Org": "identity:orgs.read", "OrgBySlug": "identity:orgs.read", "Orgs": "identity:orgs.read", "AllOrgs": "identity:orgs.read",
+		"Org": "identity:orgs.read", "OrgBySlug": "identity:orgs.read", "SlugAvailable": "identity:orgs.read", "Orgs": "identity:orgs.read", "AllOrgs": "identity:orgs.read",
 		"UpdateOrg": "identity:orgs.update", "SuspendOrg": "identity:orgs.suspend", "ResumeOrg": "identity:orgs.suspend", "DeleteOrg": "identity:orgs.suspend",
 		"SignOutOrg": "identity:orgs.suspend",
 
