@@ -15,6 +15,7 @@ type actor struct {
 	reason    string
 	principal *principal
 	attrs     *policy.Attrs
+	request   string   // the host's name for the request that is served
 	retried   *pending // set when this call is made again
 }
 
@@ -94,6 +95,19 @@ func (s *Admin) With(attrs *policy.Attrs) *Admin {
 // With is [Admin.With] in the same org.
 func (o *OrgAdmin) With(attrs *policy.Attrs) *OrgAdmin { return o.Admin.With(attrs).In(o.org) }
 
+// WithRequestID names the request that the calls serve, such as the value of
+// X-Request-Id: it goes into the events of the audit, where it leads from a
+// change to the host's own log. At most 128 bytes of printable ASCII without
+// spaces; with another every call fails with ErrInvalid.
+func (s *Admin) WithRequestID(id string) *Admin {
+	with := *s
+	with.who.request = id
+	return &with
+}
+
+// WithRequestID is [Admin.WithRequestID] in the same org.
+func (o *OrgAdmin) WithRequestID(id string) *OrgAdmin { return o.Admin.WithRequestID(id).In(o.org) }
+
 // In selects the org that the calls concern.
 func (s *Admin) In(org OrgID) *OrgAdmin { return &OrgAdmin{Admin: *s, org: org} }
 
@@ -157,6 +171,8 @@ func (a *Authority) perform(ctx context.Context, tx WriteTxn, cand candidate, wh
 
 func (s *Admin) checkActor() error {
 	switch {
+	case !validRequestID(s.who.request):
+		return invalid("actor", "RequestID", "wants at most 128 bytes of printable ASCII without spaces")
 	case s.who.system && strings.TrimSpace(s.who.reason) == "":
 		return invalid("actor", "reason", "System needs a reason")
 	case s.who.system:
@@ -165,6 +181,11 @@ func (s *Admin) checkActor() error {
 		return &Error{Kind: ErrUnauthenticated, Entity: "actor", Err: errText("the principal is zero or of another authority")}
 	}
 	return nil
+}
+
+func validRequestID(id string) bool {
+	outside := func(c rune) bool { return c <= ' ' || c > '~' }
+	return len(id) <= 128 && !strings.ContainsFunc(id, outside)
 }
 
 // read runs a management call that only reads: in the transaction of a Write,

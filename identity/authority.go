@@ -54,6 +54,7 @@ type Authority struct {
 	held      int64                    // estimated bytes of the views that are loaded; guarded by publishing
 	crowded   atomic.Bool              // it was said that MaxMemory is too small
 	watches   watches                  // contexts that end with their principals
+	arrivals  arrivals                 // who waits for the next revision
 	ledger    ledger                   // what is written down outside of the database
 	overdue   atomic.Pointer[rollback] // a fence that could not be raised
 	late      lateUses                 // of credentials that were rotated

@@ -3,6 +3,7 @@ package identity_test
 import (
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"path/filepath"
 	"reflect"
@@ -20,6 +21,7 @@ type call struct {
 	inSystem bool // checked in the system org
 	reads    bool // writes nothing
 	hostOnly bool // refused to every principal
+	still    bool // finds nothing to change
 	run      func(ctx context.Context, s *identity.Admin, x targets) error
 }
 
@@ -94,6 +96,24 @@ func drain[T any](seq iter.Seq2[T, error]) error {
 	return nil
 }
 
+// firstOf takes one element of a sequence that does not end.
+func firstOf[T any](seq iter.Seq2[T, error]) error {
+	for _, err := range seq {
+		return err
+	}
+	return nil
+}
+
+// firstFailure is what a call for many failed with, or the first of its items.
+func firstFailure[T any](results []identity.Result[T], err error) error {
+	for _, r := range results {
+		if err == nil {
+			err = r.Err
+		}
+	}
+	return err
+}
+
 // in makes the call of a method of OrgAdmin.
 func in(f func(context.Context, *identity.OrgAdmin, targets) error) func(context.Context, *identity.Admin, targets) error {
 	return func(ctx context.Context, s *identity.Admin, x targets) error { return f(ctx, s.In(x.Org), x) }
@@ -111,10 +131,11 @@ func calls() map[string]call {
 	read, _ := policy.ParsePermission("wallets:read")
 	later := func() time.Time { return time.Date(2030, 6, 1, 0, 0, 0, 0, time.UTC) }
 	return map[string]call{
-		"CreateOrg": {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.CreateOrg(c, identity.OrgSpec{Slug: "created"})) }},
-		"EnsureOrg": {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.EnsureOrg(c, identity.OrgSpec{Slug: "ensured"})) }},
-		"Org":       {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.Org(c, x.Org)) }},
-		"OrgBySlug": {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.OrgBySlug(c, x.Slug)) }},
+		"CreateOrg":     {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.CreateOrg(c, identity.OrgSpec{Slug: "created"})) }},
+		"EnsureOrg":     {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.EnsureOrg(c, identity.OrgSpec{Slug: "ensured"})) }},
+		"Org":           {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.Org(c, x.Org)) }},
+		"SlugAvailable": {reads: true, inSystem: true, run: func(c C, s A, x targets) error { return last(s.SlugAvailable(c, x.Slug)) }},
+		"OrgBySlug":     {inSystem: true, reads: true, run: func(c C, s A, x targets) error { return last(s.OrgBySlug(c, x.Slug)) }},
 		"Orgs": {inSystem: true, reads: true, run: func(c C, s A, _ targets) error {
 			return last(s.Orgs(c, identity.OrgFilter{}, identity.Page{}))
 		}},
@@ -123,7 +144,7 @@ func calls() map[string]call {
 			return last(s.UpdateOrg(c, x.Org, identity.OrgPatch{DisplayName: &name}))
 		}},
 		"SuspendOrg": {inSystem: true, run: func(c C, s A, x targets) error { return last(s.SuspendOrg(c, x.Org)) }},
-		"ResumeOrg": {inSystem: true, run: func(c C, s A, x targets) error {
+		"ResumeOrg": {still: true, inSystem: true, run: func(c C, s A, x targets) error {
 			if err := last(s.SuspendOrg(c, x.Org)); err != nil { // of the same permission
 				return err
 			}
@@ -267,15 +288,58 @@ func calls() map[string]call {
 		"Backup":      {inSystem: true, hostOnly: true, run: func(c C, s A, x targets) error { return s.Backup(c, string(x.Copy)) }},
 		"ReleaseHeld": {inSystem: true, hostOnly: true, run: func(c C, s A, _ targets) error { return last(s.ReleaseHeld(c, identity.HeldFilter{})) }},
 
-		"Events":    {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.Events(c, identity.Page{})) })},
-		"AllEvents": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllEvents(c)) })},
+		"FindAccounts": {reads: true, run: in(func(c C, o O, x targets) error { return firstFailure(o.FindAccounts(c, []identity.AccountID{x.User})) })},
+		"ActivateAccounts": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.ActivateAccounts(c, []identity.AccountID{x.Idle}))
+		})},
+		"DeactivateAccounts": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.DeactivateAccounts(c, []identity.AccountID{x.User}))
+		})},
+		"DeleteAccounts": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.DeleteAccounts(c, []identity.AccountID{x.User}))
+		})},
+		"AddMembers": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.AddMembers(c, x.Group, []identity.SubjectID{identity.SubjectID(x.User)}))
+		})},
+		"RemoveMembers": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.RemoveMembers(c, x.Full, []identity.SubjectID{identity.SubjectID(x.User)}))
+		})},
+		"GroupSize": {reads: true, run: in(func(c C, o O, x targets) error { return last(o.GroupSize(c, x.Full)) })},
+		"EnsureBindings": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.EnsureBindings(c, []identity.BindingSpec{{Subject: identity.SubjectID(x.User), Role: string(x.Role), Scope: policy.Root, Deny: true}}))
+		})},
+		"DeleteBindings": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.DeleteBindings(c, []identity.BindingID{x.Binding}))
+		})},
+		"BindingsOver": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.BindingsOver(c, policy.Root)) })},
+		"RoleUse":      {reads: true, run: in(func(c C, o O, x targets) error { return last(o.RoleUse(c, x.Role)) })},
+		"GrantToRoles": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.GrantToRoles(c, []string{"keys:use"}, []identity.RoleID{x.Role}))
+		})},
+		"RevokeFromRoles": {still: true, run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.RevokeFromRoles(c, []string{"wallets:read"}, []identity.RoleID{x.Role}))
+		})},
+		"GrantPermissions": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.GrantPermissions(c, []string{"identity:bindings.create"}, []identity.AccountID{x.User}))
+		})},
+		"RevokePermissions": {still: true, run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.RevokePermissions(c, []string{"wallets:read"}, []identity.AccountID{x.User}))
+		})},
+
+		"Events":      {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.Events(c, identity.EventFilter{}, identity.Page{})) })},
+		"AllEvents":   {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllEvents(c, identity.EventFilter{})) })},
+		"Follow":      {reads: true, run: in(func(c C, o O, _ targets) error { return firstOf(o.Follow(c, 0)) })},
+		"FollowAll":   {reads: true, inSystem: true, run: func(c C, s *identity.Admin, _ targets) error { return firstOf(s.FollowAll(c, 0)) }},
+		"AuditHead":   {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.AuditHead(c)) })},
+		"VerifyAudit": {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.VerifyAudit(c)) })},
+		"ExportAudit": {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.ExportAudit(c, io.Discard)) })},
 	}
 }
 
 // notCalls are the methods that neither read nor write the database: In
 // selects an org, With takes attributes, Vouch is a way in, and like AccountsByExternalID only for System.
 func notCalls() map[string]bool {
-	return map[string]bool{"In": true, "With": true, "Vouch": true, "AccountsByExternalID": true}
+	return map[string]bool{"In": true, "With": true, "WithRequestID": true, "Vouch": true, "AccountsByExternalID": true}
 }
 
 // TestPermissionTable holds the table of permissions complete: every method of

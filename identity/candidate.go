@@ -136,6 +136,7 @@ func (a *Authority) publishLocked(c candidate) {
 	}
 	if c.revision > a.revision.Load() {
 		a.revision.Store(c.revision)
+		a.arrivals.ring()
 	}
 	a.unbar(c.settled) // what they stood for is published
 	a.expireWatches(a.clock.Now())

@@ -93,6 +93,7 @@ func (c *change) record(org OrgID, noun, id, verb string, before, after any) err
 	e := Event{
 		Revision: c.revision(), Item: c.base.items + uint32(len(c.events)), Org: org, At: c.at,
 		Noun: noun, ID: id, Verb: verb, Actor: c.who.name(), Reason: c.who.reason, OnBehalfOf: c.who.onBehalfOf(), Credential: c.who.credential(),
+		RequestID: c.who.request,
 	}
 	var err error
 	if e.Before, err = encodeNoun(before); err != nil {

@@ -96,6 +96,9 @@ type Config struct {
 	// Witness remembers how far the database has come, for hosts whose disk does not
 	// outlive the machine; see [Witness].
 	Witness Witness
+	// ReservedSlugs are those that no org gets, such as "www" and "api" of a host
+	// that puts orgs into the names of its subdomains. "system" is taken.
+	ReservedSlugs []string
 
 	// ServiceAccountsMayMint lets service accounts create accounts and credentials
 	// for others, where their roles permit it.
@@ -183,6 +186,11 @@ func (c Config) check() error {
 	for _, b := range between {
 		if b.v < b.lo || b.v > b.top {
 			return bad(b.field, "%s is not between %s and %s", b.v, b.lo, b.top)
+		}
+	}
+	for _, slug := range c.ReservedSlugs {
+		if !validSlug(slug) {
+			return bad("ReservedSlugs", "%q is no DNS label in lower case", clip(slug))
 		}
 	}
 	if c.TokenAlgorithm != token.AlgEdDSA && c.TokenAlgorithm != token.AlgES256 {

@@ -55,6 +55,7 @@ func TestRefusedConfig(t *testing.T) {
 		{"skew long", "Skew", func(c *identity.Config) { c.Skew = 2*time.Minute + 1 }},
 		{"validity negative", "MaxValidity", func(c *identity.Config) { c.MaxValidity = -1 }},
 		{"default validity over the most", "DefaultValidity", func(c *identity.Config) { c.MaxValidity = time.Hour; c.DefaultValidity = 2 * time.Hour }},
+		{"reserved slugs", "ReservedSlugs", func(c *identity.Config) { c.ReservedSlugs = []string{"www", "not a slug"} }},
 		{"max write", "MaxWrite", func(c *identity.Config) { c.MaxWrite = -1 }},
 		{"max staleness", "MaxStaleness", func(c *identity.Config) { c.MaxStaleness = 1 }},
 		{"last used", "LastUsedEvery", func(c *identity.Config) { c.LastUsedEvery = time.Millisecond }},

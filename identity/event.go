@@ -1,13 +1,10 @@
 package identity
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
-	"iter"
-	"strconv"
 	"time"
 )
 
@@ -82,38 +79,4 @@ func writeField(h hash.Hash, b []byte) {
 	binary.BigEndian.PutUint64(n[:], uint64(len(b)))
 	h.Write(n[:])
 	h.Write(b)
-}
-
-// Events returns a page of the org's log, oldest first. It needs
-// identity:events.read.
-func (o *OrgAdmin) Events(ctx context.Context, page Page) (List[Event], error) {
-	var out List[Event]
-	err := o.read(ctx, "Events", o.org, func(ctx context.Context, tx Txn) error {
-		limit, err := page.limit()
-		if err != nil {
-			return err
-		}
-		last, err := o.a.openCursor("event", o.org, Query{}, page.Cursor)
-		if err != nil {
-			return err
-		}
-		var after uint64
-		if last != "" {
-			if after, err = strconv.ParseUint(last, 10, 64); err != nil {
-				return invalid("page", "Cursor", "is not one that was given out")
-			}
-		}
-		rows, err := tx.Changes().Page(ctx, o.org, after, limit+1)
-		if err != nil {
-			return err
-		}
-		out, err = cut(o.a.cutter("event", o.org, Query{}), rows, limit, func(e Event) string { return strconv.FormatUint(e.Seq, 10) })
-		return err
-	})
-	return out, err
-}
-
-// AllEvents iterates over the org's log, oldest first.
-func (o *OrgAdmin) AllEvents(ctx context.Context) iter.Seq2[Event, error] {
-	return every(func(page Page) (List[Event], error) { return o.Events(ctx, page) })
 }

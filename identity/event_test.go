@@ -199,6 +199,20 @@ func TestEventsOfAPrincipal(t *testing.T) {
 		e.Reason != "" || e.Before != nil || !bytes.Contains(e.After, []byte(`"Name":"g"`)) {
 		t.Errorf("%+v", e)
 	}
+	if e.RequestID != "" {
+		t.Errorf("a request id from nowhere: %q", e.RequestID)
+	}
+	must(w.id.As(c.held).WithRequestID("req-7f/1").In(c.org).CreateGroup(w.ctx, identity.GroupSpec{Name: "of a request"}))(t)
+	events = w.checkChain(c.org)
+	if e := events[len(events)-1]; e.RequestID != "req-7f/1" || e.ID == string(g.ID) {
+		t.Errorf("%+v", e)
+	}
+	for _, id := range []string{"a b", "a\nb", "\x00", "é", strings.Repeat("x", 129)} {
+		same := w.unchanged()
+		wantKind(t, last(w.in(c.org).WithRequestID(id).CreateGroup(w.ctx, identity.GroupSpec{Name: "refused"})), identity.ErrInvalid)
+		wantKind(t, last(w.in(c.org).WithRequestID(id).Group(w.ctx, g.ID)), identity.ErrInvalid)
+		same()
+	}
 	// An operator's work is in the log of the tenant.
 	op := w.user(w.id.SystemOrg(), "op")
 	w.bind(w.id.SystemOrg(), identity.BindingSpec{Subject: identity.SubjectID(op), Role: "owner", Scope: policy.Root, Reach: identity.ReachOrg(c.org)})

@@ -154,7 +154,7 @@ func (a *Authority) narrowedIn(ctx context.Context, tx Txn, e Event) (r fence.Re
 	if !narrows(e.Noun) || strings.HasPrefix(e.Verb, "create") {
 		return r, false, false, nil
 	}
-	whole, err := tx.Changes().Page(ctx, e.Org, e.Seq-1, 1)
+	whole, err := tx.Changes().Page(ctx, e.Org, EventFilter{}, e.Seq-1, 1)
 	if err != nil || len(whole) == 0 {
 		return r, false, false, err
 	}

@@ -314,7 +314,7 @@ func (w *world) unchanged() func() {
 func (w *world) events(org identity.OrgID) []identity.Event {
 	w.t.Helper()
 	var out []identity.Event
-	for e, err := range w.in(org).AllEvents(w.ctx) {
+	for e, err := range w.in(org).AllEvents(w.ctx, identity.EventFilter{}) {
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -112,6 +112,9 @@ func (a *Authority) lostKeys(ctx context.Context, tx Txn) error {
 	return nil
 }
 
+// verbReset is the break in a log.
+const verbReset = "reset"
+
 // breaker writes to the logs of orgs that no view is loaded of.
 type breaker struct {
 	a       *Authority
@@ -173,7 +176,7 @@ func (b *breaker) breakChains(old Instance) error {
 			return err
 		}
 		for _, org := range orgs {
-			if err := b.record(org.ID, nounInstance, "1", "reset", old, b.inst.row.public()); err != nil {
+			if err := b.record(org.ID, nounInstance, "1", verbReset, old, b.inst.row.public()); err != nil {
 				return err
 			}
 		}

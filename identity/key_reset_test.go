@@ -27,7 +27,7 @@ func TestSec22_ResetKeyRing(t *testing.T) {
 	w := open(t)
 	c := w.caller()
 	quiet := w.org("quiet")
-	cursor := must(w.in(c.org).Events(w.ctx, identity.Page{Limit: 1}))(t).Next
+	cursor := must(w.in(c.org).Events(w.ctx, identity.EventFilter{}, identity.Page{Limit: 1}))(t).Next
 	_, old := publishedKeys(t, must(w.id.JWKS(w.ctx))(t))
 	session := c.vouched.Revision()
 	orgs := []identity.OrgID{c.org, quiet, w.id.SystemOrg()}
@@ -62,9 +62,12 @@ func TestSec22_ResetKeyRing(t *testing.T) {
 			t.Errorf("a token of before: %v", err)
 		}
 	}
-	_, err = w.in(c.org).Events(w.ctx, identity.Page{Cursor: cursor})
+	_, err = w.in(c.org).Events(w.ctx, identity.EventFilter{}, identity.Page{Cursor: cursor})
 	wantKind(t, err, identity.ErrInvalid)
 	for _, org := range orgs {
+		if head := must(w.in(org).VerifyAudit(w.ctx))(t); head.Since != ends[org].Seq+1 || head.Since != must(w.in(org).AuditHead(w.ctx))(t).Since {
+			t.Errorf("%s: verified since %d, the break is %d", org, head.Since, ends[org].Seq+1)
+		}
 		i := slices.IndexFunc(w.events(org), func(e identity.Event) bool { return e.Seq == ends[org].Seq+1 })
 		if i < 0 {
 			t.Errorf("%s: nothing tells of the break", org)
@@ -119,7 +122,7 @@ func TestResetOfALostKey(t *testing.T) {
 	v := newVault()
 	w := open(t, with(func(c *identity.Config) { c.KeySource = v }))
 	c := w.caller()
-	cursor := must(w.in(c.org).Events(w.ctx, identity.Page{Limit: 1}))(t).Next
+	cursor := must(w.in(c.org).Events(w.ctx, identity.EventFilter{}, identity.Page{Limit: 1}))(t).Next
 	if err := w.id.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +146,7 @@ func TestResetOfALostKey(t *testing.T) {
 	if _, err := w.id.Authenticate(w.ctx, c.bearer); !errors.Is(err, identity.ErrUnauthenticated) {
 		t.Errorf("a token of before: %v", err)
 	}
-	must(w.in(c.org).Events(w.ctx, identity.Page{Cursor: cursor}))(t)
+	must(w.in(c.org).Events(w.ctx, identity.EventFilter{}, identity.Page{Cursor: cursor}))(t)
 	w.chained(w.id.SystemOrg(), 1)
 	w.bearer(c.sa, c.key)
 }

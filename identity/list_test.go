@@ -83,7 +83,7 @@ func (w *world) crowd(slug string, n int) (org identity.OrgID, group identity.Gr
 func (w *world) lists(org identity.OrgID, group identity.GroupID, n int) map[string]lister {
 	o, s, ctx := w.in(org), w.sys(), w.ctx
 	ids := func() (n int) {
-		for range o.AllEvents(ctx) {
+		for range o.AllEvents(ctx, identity.EventFilter{}) {
 			n++
 		}
 		return n
@@ -114,7 +114,9 @@ func (w *world) lists(org identity.OrgID, group identity.GroupID, n int) map[str
 		"credentials": listerOf(func(p identity.Page) (identity.List[identity.Credential], error) {
 			return o.Credentials(ctx, identity.CredentialFilter{}, p)
 		}, o.AllCredentials(ctx, identity.CredentialFilter{}), n),
-		"events": listerOf(func(p identity.Page) (identity.List[identity.Event], error) { return o.Events(ctx, p) }, o.AllEvents(ctx), ids()),
+		"events": listerOf(func(p identity.Page) (identity.List[identity.Event], error) {
+			return o.Events(ctx, identity.EventFilter{}, p)
+		}, o.AllEvents(ctx, identity.EventFilter{}), ids()),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/claviger-go/claviger/policy"
@@ -77,7 +78,7 @@ type OrgResult struct {
 }
 
 // CreateOrg makes an org with its system groups and, if the spec names one, its
-// first owner. It fails with ErrConflict when the slug was ever used.
+// first owner. It fails with ErrConflict when the slug was ever used, or is reserved.
 func (s *Admin) CreateOrg(ctx context.Context, spec OrgSpec) (OrgResult, error) {
 	return s.makeOrg(ctx, "CreateOrg", spec)
 }
@@ -106,6 +107,9 @@ func (c *change) createOrg(spec OrgSpec) (OrgResult, error) {
 	found, err := c.tx.Orgs().Page(c.ctx, Query{Everywhere: true, Where: []Cond{{Field: FieldSlug, Value: spec.Slug}}, Limit: 1})
 	if err != nil {
 		return OrgResult{}, err
+	}
+	if len(found) == 0 && slices.Contains(c.a.cfg.ReservedSlugs, spec.Slug) {
+		return OrgResult{}, conflict(nounOrg, spec.Slug, "Slug", "is reserved")
 	}
 	if len(found) > 0 {
 		if c.op != "EnsureOrg" {
@@ -198,6 +202,21 @@ func (s *Admin) Org(ctx context.Context, id OrgID) (Org, error) {
 // OrgBySlug returns one org by its slug.
 func (s *Admin) OrgBySlug(ctx context.Context, slug string) (Org, error) {
 	return s.findOrg(ctx, "OrgBySlug", Query{Everywhere: true, Where: []Cond{{Field: FieldSlug, Value: slug}}, Limit: 1}, slug, validSlug(slug))
+}
+
+// SlugAvailable reports whether an org could be made with a slug now: no org ever
+// had it, and it is not reserved. One that is no slug fails with ErrInvalid.
+func (s *Admin) SlugAvailable(ctx context.Context, slug string) (bool, error) {
+	if !validSlug(slug) {
+		return false, wrap("SlugAvailable", &Error{Kind: ErrInvalid, Entity: nounOrg, ID: clip(slug)})
+	}
+	free := false
+	err := s.read(ctx, "SlugAvailable", s.a.SystemOrg(), func(ctx context.Context, tx Txn) error {
+		n, err := tx.Orgs().Count(ctx, Query{Everywhere: true, Where: []Cond{{Field: FieldSlug, Value: slug}}})
+		free = err == nil && n == 0 && !slices.Contains(s.a.cfg.ReservedSlugs, slug)
+		return err
+	})
+	return free, err
 }
 
 func (s *Admin) findOrg(ctx context.Context, op string, q Query, name string, valid bool) (out Org, err error) {

@@ -71,7 +71,7 @@ func managementPermissions() []policy.PermissionSpec {
 func required() map[string]string {
 	return map[string]string{
 		"CreateOrg": "identity:orgs.create", "EnsureOrg": "identity:orgs.create",
-		"Org": "identity:orgs.read", "OrgBySlug": "identity:orgs.read", "Orgs": "identity:orgs.read", "AllOrgs": "identity:orgs.read",
+		"Org": "identity:orgs.read", "OrgBySlug": "identity:orgs.read", "SlugAvailable": "identity:orgs.read", "Orgs": "identity:orgs.read", "AllOrgs": "identity:orgs.read",
 		"UpdateOrg": "identity:orgs.update", "SuspendOrg": "identity:orgs.suspend", "ResumeOrg": "identity:orgs.suspend", "DeleteOrg": "identity:orgs.suspend",
 		"SignOutOrg": "identity:orgs.suspend",
 
@@ -116,6 +116,14 @@ func required() map[string]string {
 
 		"Backup": "identity:backups.create", "ReleaseHeld": "identity:credentials.update",
 
-		"Events": "identity:events.read", "AllEvents": "identity:events.read",
+		"Events": "identity:events.read", "AllEvents": "identity:events.read", "Follow": "identity:events.read", "FollowAll": "identity:events.read",
+		"FindAccounts": "identity:accounts.read", "ActivateAccounts": "identity:accounts.activate",
+		"DeactivateAccounts": "identity:accounts.deactivate", "DeleteAccounts": "identity:accounts.delete",
+		"AddMembers": "identity:members.add", "RemoveMembers": "identity:members.remove", "GroupSize": "identity:groups.read",
+		"EnsureBindings": "identity:bindings.create", "DeleteBindings": "identity:bindings.delete", "BindingsOver": "identity:bindings.read",
+		"GrantToRoles": "identity:roles.update", "RevokeFromRoles": "identity:roles.update", "RoleUse": "identity:roles.read",
+		"GrantPermissions": "identity:bindings.create", "RevokePermissions": "identity:bindings.delete",
+
+		"AuditHead": "identity:events.read", "VerifyAudit": "identity:events.read", "ExportAudit": "identity:events.read",
 	}
 }

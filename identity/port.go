@@ -60,6 +60,7 @@ type WriteTxn interface {
 	Release() error    // keeps the part and ends it
 	Commit() error     // returns when everything is durable
 	Rollback() error
+	hostStatements
 }
 
 // Rows reads one noun.
@@ -200,8 +201,11 @@ type Changes interface {
 	Head(ctx context.Context, org OrgID) (Event, error)
 	// Append writes events.
 	Append(ctx context.Context, events []Event) error
-	// Page returns an org's whole events in the order of Seq, after a Seq.
-	Page(ctx context.Context, org OrgID, after uint64, limit int) ([]Event, error)
+	// Page returns an org's whole events that a filter lets through, in the order it asks for, beyond a
+	// Seq; 0 is the beginning.
+	Page(ctx context.Context, org OrgID, f EventFilter, after uint64, limit int) ([]Event, error)
+	// Feed is Since with whole events, of one org, or of all if it is empty.
+	Feed(ctx context.Context, org OrgID, revision uint64, limit int) ([]Event, error)
 }
 
 // RevokedTokens are the access tokens that were ended before their time.

@@ -102,7 +102,7 @@ func TestSec23_Reseal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := open(t, with(func(c *identity.Config) { c.KeySource = source }))
 			c := w.caller()
-			cursor := must(w.in(c.org).Events(w.ctx, identity.Page{Limit: 1}))(t).Next
+			cursor := must(w.in(c.org).Events(w.ctx, identity.EventFilter{}, identity.Page{Limit: 1}))(t).Next
 			old, keys := w.cfg.Seal, must(w.id.JWKS(w.ctx))(t)
 			before := w.sealed()
 			seal := token.SealFile(filepath.Join(w.dir, "new.key"))
@@ -126,7 +126,7 @@ func TestSec23_Reseal(t *testing.T) {
 						t.Errorf("%s: %v", in, err)
 					}
 				}
-				must(w.in(c.org).Events(w.ctx, identity.Page{Cursor: cursor}))(t)
+				must(w.in(c.org).Events(w.ctx, identity.EventFilter{}, identity.Page{Cursor: cursor}))(t)
 				if now := must(w.id.JWKS(w.ctx))(t); string(now) != string(keys) {
 					t.Errorf("other keys:\n%s\n%s", keys, now)
 				}

@@ -283,25 +283,31 @@ func (o *OrgAdmin) editRole(ctx context.Context, op string, id RoleID, edit func
 		if reflect.DeepEqual(before, out) {
 			return nil
 		}
-		if err := out.check(); err != nil {
-			return err
-		}
-		if !reflect.DeepEqual(before.compile(), out.compile()) {
-			if err := c.putRole(out); err != nil {
-				return err
-			}
-			if err := c.roleChange(o.org, string(id)); err != nil {
-				return err
-			}
-		}
-		out.Meta = c.updated(out.Meta)
-		if err := c.tx.Roles().Update(c.ctx, out); err != nil {
-			return err
-		}
 		changed = true
-		return c.record(o.org, nounRole, string(id), verbOf(op), before, out)
+		out, err = c.replaceRole(before, out, verbOf(op))
+		return err
 	})
 	return out, changed && err == nil, err
+}
+
+// replaceRole stores a role as it is after an edit.
+func (c *change) replaceRole(before, after Role, verb string) (Role, error) {
+	if err := after.check(); err != nil {
+		return after, err
+	}
+	if !reflect.DeepEqual(before.compile(), after.compile()) {
+		if err := c.putRole(after); err != nil {
+			return after, err
+		}
+		if err := c.roleChange(after.Org, string(after.ID)); err != nil {
+			return after, err
+		}
+	}
+	after.Meta = c.updated(after.Meta)
+	if err := c.tx.Roles().Update(c.ctx, after); err != nil {
+		return after, err
+	}
+	return after, c.record(after.Org, nounRole, string(after.ID), verb, before, after)
 }
 
 // liveRole finds a role that was not deleted.

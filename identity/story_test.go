@@ -88,7 +88,7 @@ func TestStory(t *testing.T) {
 	if _, err := id.Authenticate(ctx, access.Token.Reveal()); !errors.Is(err, identity.ErrDisabled) {
 		t.Fatalf("after deactivation: %v", err)
 	}
-	events, err := sys.In(acme.ID).Events(ctx, identity.Page{})
+	events, err := sys.In(acme.ID).Events(ctx, identity.EventFilter{}, identity.Page{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -255,6 +255,7 @@ const (
 	nounSigningKey = "signing-key"
 	nounOrg        = "org"
 	nounAccount    = "account"
+	nounEvent      = "event"
 	nounGroup      = "group"
 	nounMember     = "member"
 	nounRole       = "role"

@@ -57,14 +57,32 @@ func (c changes) Since(ctx context.Context, revision uint64, limit int) ([]ident
 	if err := c.limit(limit); err != nil {
 		return nil, err
 	}
-	// The page ends with the revision that its last event belongs to.
 	const since = `SELECT revision, item, org_id, seq, at, noun, id, verb, actor, reason, on_behalf_of, credential, request_id
-		FROM identity_event
-		WHERE revision > $1 AND revision <= coalesce(
-			(SELECT revision FROM identity_event WHERE revision > $1 ORDER BY revision, item LIMIT 1 OFFSET $2),
+		FROM identity_event`
+	return c.read(ctx, since+wholeRevisions, revision, limit-1)
+}
+
+// wholeRevisions ends a page with the revision that its last event belongs to.
+const wholeRevisions = `
+	WHERE revision > $1 AND revision <= coalesce(
+		(SELECT revision FROM identity_event WHERE revision > $1 ORDER BY revision, item LIMIT 1 OFFSET $2),
+		9223372036854775807)
+	ORDER BY revision, item`
+
+func (c changes) Feed(ctx context.Context, org identity.OrgID, revision uint64, limit int) ([]identity.Event, error) {
+	if err := c.limit(limit); err != nil {
+		return nil, err
+	}
+	if org == "" {
+		return c.read(ctx, c.t.selects+wholeRevisions, revision, limit-1)
+	}
+	// The sign keeps the index of the org's chain out of it: that would read the whole chain.
+	const ofOrg = `
+		WHERE +org_id = $3 AND revision > $1 AND revision <= coalesce(
+			(SELECT revision FROM identity_event WHERE +org_id = $3 AND revision > $1 ORDER BY revision, item LIMIT 1 OFFSET $2),
 			9223372036854775807)
 		ORDER BY revision, item`
-	return c.read(ctx, since, revision, limit-1)
+	return c.read(ctx, c.t.selects+ofOrg, revision, limit-1, string(org))
 }
 
 func (c changes) Head(ctx context.Context, org identity.OrgID) (identity.Event, error) {
@@ -85,11 +103,31 @@ func (c changes) Append(ctx context.Context, events []identity.Event) error {
 	return nil
 }
 
-func (c changes) Page(ctx context.Context, org identity.OrgID, after uint64, limit int) ([]identity.Event, error) {
+func (c changes) Page(ctx context.Context, org identity.OrgID, f identity.EventFilter, after uint64, limit int) ([]identity.Event, error) {
 	if err := c.limit(limit); err != nil {
 		return nil, err
 	}
-	return c.read(ctx, c.t.selects+` WHERE org_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, string(org), after, limit)
+	beyond, order := ">", " ORDER BY seq LIMIT "
+	if f.NewestFirst {
+		beyond, order = "<", " ORDER BY seq DESC LIMIT "
+	}
+	var w where
+	w.add("org_id", "=", string(org))
+	for column, value := range map[string]string{"noun": f.Noun, "id": f.ID, "verb": f.Verb, "actor": f.Actor} {
+		if value != "" {
+			w.add(column, "=", value)
+		}
+	}
+	if !f.From.IsZero() {
+		w.add("at", ">=", micros{f.From})
+	}
+	if !f.Until.IsZero() {
+		w.add("at", "<", micros{f.Until})
+	}
+	if after != 0 {
+		w.add("seq", beyond, after)
+	}
+	return c.read(ctx, c.t.selects+w.text.String()+order+w.mark(limit), w.args...)
 }
 
 func (c changes) limit(limit int) error {

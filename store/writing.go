@@ -19,7 +19,8 @@ type WriteTxn struct {
 	txn
 	writer *writer
 	ended  atomic.Bool
-	lost   error // a statement failed in a way after which the engine may have rolled everything back
+	lost   error  // a statement failed in a way after which the engine may have rolled everything back
+	finish func() // closes the rows that the host left open
 }
 
 var _ identity.WriteTxn = (*WriteTxn)(nil)
@@ -86,6 +87,7 @@ func (t *WriteTxn) Commit() error {
 		return storageError("transaction", errEnded)
 	}
 	defer t.writer.give()
+	t.closeRows()
 	if t.writer.dead.Load() {
 		t.writer.discard()
 		return storageError("transaction", errClosed)
@@ -110,6 +112,7 @@ func (t *WriteTxn) Rollback() error {
 		return nil
 	}
 	defer t.writer.give()
+	t.closeRows()
 	if _, err := t.writer.exec(context.Background(), t.writer.dialect.Rollback); err != nil || t.writer.dead.Load() {
 		t.writer.discard()
 	}
@@ -126,14 +129,36 @@ func (t *WriteTxn) ExecContext(ctx context.Context, query string, args ...any) (
 	return result, t.note(err)
 }
 
-// QueryContext runs a query of the host in the transaction. The rows must be
-// closed before the transaction ends.
+// QueryContext runs a query of the host in the transaction. Rows that are not
+// closed when the transaction ends are closed then.
 func (t *WriteTxn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if err := t.over(); err != nil {
 		return nil, storageError("transaction", err)
 	}
-	rows, err := t.writer.conn.QueryContext(context.WithoutCancel(ctx), query, args...)
+	rows, err := t.writer.conn.QueryContext(t.untilEnd(ctx), query, args...)
 	return rows, t.note(err)
+}
+
+// untilEnd is a context that ends with the transaction, and not before.
+func (t *WriteTxn) untilEnd(ctx context.Context) context.Context {
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	before := t.finish
+	t.finish = func() {
+		cancel()
+		if before != nil {
+			before()
+		}
+	}
+	return inner
+}
+
+// closeRows ends what the host left open, so that nothing of it reaches into
+// the next transaction.
+func (t *WriteTxn) closeRows() {
+	if t.finish != nil {
+		t.finish()
+		t.finish = nil
+	}
 }
 
 // QueryRowContext runs a query of the host that returns at most one row. After
@@ -145,7 +170,7 @@ func (t *WriteTxn) QueryRowContext(ctx context.Context, query string, args ...an
 		cancel()
 		return t.writer.db.QueryRowContext(dead, query, args...)
 	}
-	return t.writer.conn.QueryRowContext(context.WithoutCancel(ctx), query, args...)
+	return t.writer.conn.QueryRowContext(t.untilEnd(ctx), query, args...)
 }
 
 // writing is the runner of a write transaction.
@@ -180,5 +205,9 @@ func (r writing) all(ctx context.Context, dest any, text string, args ...any) er
 // query does not use a prepared statement: the caller may run the same text
 // again while it reads.
 func (r writing) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	return r.t.QueryContext(ctx, text, args...)
+	if err := r.t.over(); err != nil {
+		return nil, err
+	}
+	rows, err := r.t.writer.conn.QueryContext(context.WithoutCancel(ctx), text, args...)
+	return rows, r.t.note(err)
 }

@@ -32,6 +32,7 @@ var parsers = map[string]struct{ target, call string }{
 	"AssertionPolicy.Verify": {"FuzzAssertion", "checkAssertion"},
 	"Sealer.Open":            {"FuzzSealed", "sealer.Open"},
 	"ParseOpaque":            {"FuzzParseOpaque", "token.ParseOpaque"},
+	"KeySet.VerifyStatement": {"FuzzStatement", "keys.VerifyStatement"},
 
 	"PublicKey.InsecureVerifyRaw": {"FuzzRaw", "resemblesJWS"},
 	"PublicKey.Verify":            {"FuzzPurpose", "k.Verify"},

@@ -112,7 +112,7 @@ func TestIntrospectionOfTheDead(t *testing.T) {
 		"no token":           "abc",
 		"long":               strings.Repeat("a", 20_000),
 		"not UTF-8":          "\xff",
-		"another text":       live[:len(live)-2] + "AA",
+		"another text":       otherEnd(live),
 		"with a space":       live + " ",
 		"assertion":          server.assertion(t, id),
 		"another instance":   issued(t, other, identitytest.Account(t, other), identity.TokenRequest{}),

@@ -197,7 +197,7 @@ func (w workload) assertion(ctx context.Context) (string, error) {
 func gapless(ctx context.Context, id *identity.Authority, org identity.OrgID) (int, error) {
 	var n int
 	var revision uint64
-	for e, err := range id.System("audit").In(org).AllEvents(ctx) {
+	for e, err := range id.System("audit").In(org).AllEvents(ctx, identity.EventFilter{}) {
 		if err != nil {
 			return n, err
 		}

@@ -75,7 +75,7 @@ func TestSec65_AppendOnly(t *testing.T) {
 		t.Errorf("the purge: %v", err)
 	}
 	err = s.Read(t.Context(), func(tx identity.Txn) error {
-		events, err := tx.Changes().Page(t.Context(), "or_acme", 0, 10)
+		events, err := tx.Changes().Page(t.Context(), "or_acme", identity.EventFilter{}, 0, 10)
 		if err != nil {
 			return err
 		}
