@@ -22,7 +22,9 @@ type row struct {
 var arrows = []row{
 	// What stands on the library, and shows hosts how to.
 	{4, "examples/...", host},
-	{4, "cmd/...", host},
+	{4, "cmd/claviger", append([]string{"cmd/cli"}, host...)},
+	{4, "cmd/cli", append([]string{"cmd/doctor"}, host...)},
+	{4, "cmd/doctor", []string{"identity", "policy", "store/sqlite", "token", "migrations"}},
 
 	// The rim.
 	{3, "identity/httpapi", []string{"identity/httpauth", "identity", "token"}},

@@ -15,7 +15,7 @@ type fence struct {
 
 var sqlFence = fence{
 	packages: []string{"database/sql", "github.com/jmoiron/sqlx"},
-	folders:  []string{"store", "migrations", "examples", "internal/budget", "internal/bench"},
+	folders:  []string{"store", "migrations", "examples", "internal/budget", "internal/bench", "cmd/doctor"},
 	files:    []string{"identity/sql.go"}, // exposes host statements inside our transaction
 	why:      "SQL lives in store, behind the port, where one text serves all engines and the conformance suite sees it",
 }

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/claviger-go/claviger/identity"
+)
+
+// material is the credentials that a group of commands is about. What it does not
+// hold is not there, as far as its commands can tell.
+type material struct {
+	noun  string // in texts
+	arg   string // in lines to type
+	row   func(identity.Credential) row
+	holds func(identity.Credential) bool
+}
+
+// onCredential makes a command about one credential, which it finds by its id.
+func (t *tool) onCredential(m material, l leaf, flags func(*pflag.FlagSet), run func(context.Context, *session, *identity.OrgAdmin, identity.Credential) error) *cobra.Command {
+	var org orgFlag
+	l.args, l.required = 1, append([]string{"org"}, l.required...)
+	l.flags = func(f *pflag.FlagSet) {
+		org.add(f)
+		if flags != nil {
+			flags(f)
+		}
+	}
+	l.run = func(ctx context.Context, s *session) error {
+		in, err := s.in(ctx, org)
+		if err != nil {
+			return err
+		}
+		c, err := in.Credential(ctx, identity.CredentialID(s.args[0]))
+		if err == nil && !m.holds(c) {
+			err = &identity.Error{Kind: identity.ErrNotFound, Entity: m.noun, ID: s.args[0]}
+		}
+		if err != nil {
+			return err
+		}
+		return run(ctx, s, in, c)
+	}
+	return t.command(l)
+}
+
+func (t *tool) rename(m material) *cobra.Command {
+	var name string
+	return t.onCredential(m, leaf{use: "rename " + m.arg + " --org ORG --name TEXT", short: "Change what a " + m.noun + " is called", required: []string{"name"}},
+		func(f *pflag.FlagSet) { f.StringVar(&name, "name", "", "what to call it") },
+		func(ctx context.Context, s *session, in *identity.OrgAdmin, c identity.Credential) error {
+			c, err := in.RenameCredential(ctx, c.ID, name)
+			if err != nil {
+				return err
+			}
+			return s.out.one(m.row(c))
+		})
+}
+
+func (t *tool) credentialState(m material, verb, short string, final bool, call func(*identity.OrgAdmin, context.Context, identity.CredentialID) (bool, error)) *cobra.Command {
+	return t.onCredential(m, leaf{use: verb + " " + m.arg + " --org ORG", short: short, final: final}, nil,
+		func(ctx context.Context, s *session, in *identity.OrgAdmin, c identity.Credential) error {
+			did, err := call(in, ctx, c.ID)
+			return s.changed(string(c.ID), did, err)
+		})
+}
