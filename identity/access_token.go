@@ -237,10 +237,8 @@ func (a *Authority) sign(ctx context.Context, p *principal, now int64) (AccessTo
 	switch {
 	case errors.Is(err, token.ErrFormat):
 		return AccessToken{}, &Error{Kind: ErrLimit, Entity: nounToken, Err: err}
-	case errors.Is(err, token.ErrUnavailable):
-		return AccessToken{}, &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: err}
 	case err != nil:
-		return AccessToken{}, &Error{Kind: ErrKey, Entity: nounSigningKey, Err: err}
+		return AccessToken{}, keyError("", err)
 	case p.issued < a.instance.Load().row.MinTokenRevision:
 		return AccessToken{}, &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: errText("a key was compromised meanwhile")}
 	}

@@ -8,7 +8,7 @@ import (
 // This file holds the calls that begin, extend and end the life of an account.
 
 // ActivateAccount makes an invited or inactive account active. What it issued
-// before stays dead. An account that is active stays as it is, but through As
+// before stays dead, and so does an invitation that it had. An account that is active stays as it is, but through As
 // that needs no less: the call may put an end to what [OrgAdmin.DeactivateAccount]
 // says of one that could not be stored.
 func (o *OrgAdmin) ActivateAccount(ctx context.Context, id AccountID) (changed bool, err error) {
@@ -16,8 +16,12 @@ func (o *OrgAdmin) ActivateAccount(ctx context.Context, id AccountID) (changed b
 		if a.State == AccountArchived {
 			return &Error{Kind: ErrDisabled, Entity: nounAccount, ID: string(id), Err: errText("an archived account stays archived")}
 		}
+		before := a.State
 		a.State = AccountActive
-		return c.controls(*a) // of an active account, too: the call settles its bars
+		if err := c.controls(*a); err != nil || before == AccountActive || a.Kind != User {
+			return err // of an active account, too: the call settles its bars
+		}
+		return c.endInvitations(*a)
 	}))
 }
 

@@ -237,7 +237,13 @@ func (s *Admin) permitPublished(ctx context.Context, op string, org OrgID, permi
 
 // outlives are the calls that the host may still make on a deleted org: its log
 // is kept.
-func outlives(op string) bool { return op == "Events" }
+func outlives(op string) bool {
+	switch op {
+	case "Events", "Follow", "AuditHead", "VerifyAudit", "ExportAudit":
+		return true
+	}
+	return false
+}
 
 // permitted is the check of a management call: the same decision as Authorize
 // takes, with a foreign org answering as an absent one does.

@@ -87,7 +87,7 @@ func TestSec49_ForeignAnswersLikeAbsent(t *testing.T) {
 	// What is nowhere, and elsewhere.
 	absent := targets{
 		Org: "or_absent0", Slug: "absent1", User: "us_absent2", Idle: "sa_absent3", Group: "gr_absent4", Full: "gr_absent5", Role: "ro_absent6",
-		Archived: "ro_absent7", Bound: "ro_absent8", Binding: "bi_absent9", Credential: "cr_absenta", Disabled: "cr_absentb", Key: key, SigningKey: "absentc", Token: "absentd", Secret: "cr_absente",
+		Archived: "ro_absent7", Bound: "ro_absent8", Binding: "bi_absent9", Credential: "cr_absenta", Disabled: "cr_absentb", Key: key, SigningKey: "absentc", Token: "absentd", Secret: "cr_absente", Invited: "us_absentf",
 	}
 	elsewhere := foreign
 	elsewhere.Key = key

@@ -55,12 +55,6 @@ func (o *OrgAdmin) CreateAPIToken(ctx context.Context, account AccountID, spec A
 }
 
 func (c *change) addAPIToken(a Account, spec APITokenSpec) (CredentialSecret, error) {
-	if spec.Name == "" {
-		return CredentialSecret{}, invalid(nounCredential, "Name", "is required")
-	}
-	if err := checkText(nounCredential, "Name", spec.Name, maxDisplayName); err != nil {
-		return CredentialSecret{}, err
-	}
 	if err := c.a.checkRequest(TokenRequest{Permissions: spec.Permissions, Path: spec.Path}); err != nil {
 		return CredentialSecret{}, err
 	}
@@ -70,7 +64,7 @@ func (c *change) addAPIToken(a Account, spec APITokenSpec) (CredentialSecret, er
 	if err := c.holdsNamed(a.Org, spec.Permissions, spec.Path); err != nil {
 		return CredentialSecret{}, err
 	}
-	if err := c.freeName(a, spec.Name); err != nil {
+	if err := c.checkTokenName(a, spec.Name); err != nil {
 		return CredentialSecret{}, err
 	}
 	return c.addSecret(a, Credential{
@@ -111,26 +105,24 @@ func (c *change) holdsNamed(org OrgID, permissions []string, path policy.Path) e
 	return nil
 }
 
-// freeName refuses the name of another API token that the account could use.
-func (c *change) freeName(a Account, name string) error {
-	q := c.having(FieldAccount, string(a.ID))
-	q.Org, q.Limit = a.Org, 1000
-	q.Where = append(slices.Clip(q.Where), Cond{Field: FieldKind, Value: string(APIToken)}, Cond{Field: FieldName, Value: name})
-	for {
-		rows, err := c.tx.Credentials().Page(c.ctx, q)
+// checkTokenName refuses a name that is none, and that of another API token that
+// the account could use.
+func (c *change) checkTokenName(a Account, name string) error {
+	if name == "" {
+		return invalid(nounCredential, "Name", "is required")
+	}
+	if err := checkText(nounCredential, "Name", name, maxDisplayName); err != nil {
+		return err
+	}
+	for row, err := range c.unrevoked(a, Cond{Field: FieldKind, Value: string(APIToken)}, Cond{Field: FieldName, Value: name}) {
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if row.usable(c.at) && row.State != CredentialRetiring { // whose name its successor has
-				return conflict(nounCredential, name, "Name", "is that of "+string(row.ID))
-			}
+		if row.unended(c.at) && row.State != CredentialRetiring { // whose name its successor has
+			return conflict(nounCredential, name, "Name", "is that of "+string(row.ID))
 		}
-		if len(rows) < q.Limit {
-			return nil
-		}
-		q.After = string(rows[len(rows)-1].ID)
 	}
+	return nil
 }
 
 // authenticateSecret is authenticate for an API token.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"hash"
 	"io"
 	"time"
@@ -75,7 +74,8 @@ const (
 
 // ExportAudit writes the org's log, verified as [OrgAdmin.VerifyAudit] does, as
 // lines of JSON: one an event, oldest first, and a last one that the instance
-// has signed. [VerifyExport] checks it without the database. It needs
+// has signed. [VerifyExport] checks it without the database. A writer that fails
+// fails it with ErrInvalid; what it has then is no export. It needs
 // identity:events.read.
 func (o *OrgAdmin) ExportAudit(ctx context.Context, to io.Writer, kept ...AuditHead) (AuditHead, error) {
 	const op = "ExportAudit"
@@ -84,7 +84,7 @@ func (o *OrgAdmin) ExportAudit(ctx context.Context, to io.Writer, kept ...AuditH
 	head, err := o.verifyAudit(ctx, op, kept, func(events []Event) error {
 		for i := range events {
 			if err := lines.Encode(lineOf(&events[i])); err != nil {
-				return err
+				return badWriter(err)
 			}
 		}
 		return nil
@@ -94,9 +94,15 @@ func (o *OrgAdmin) ExportAudit(ctx context.Context, to io.Writer, kept ...AuditH
 	}
 	seal, err := o.a.sealExport(ctx, head, sum)
 	if err == nil {
-		err = json.NewEncoder(to).Encode(seal)
+		if err = json.NewEncoder(to).Encode(seal); err != nil {
+			err = badWriter(err)
+		}
 	}
 	return head, wrap(op, err)
+}
+
+func badWriter(err error) error {
+	return &Error{Kind: ErrInvalid, Entity: "export", Field: "to", Err: err}
 }
 
 func (a *Authority) sealExport(ctx context.Context, head AuditHead, sum hash.Hash) (auditSeal, error) {
@@ -119,7 +125,7 @@ func (a *Authority) sealExport(ctx context.Context, head AuditHead, sum hash.Has
 // not take it from whoever hands him the export. Whether the head is the newest
 // is for the caller to know.
 //
-// It fails with ErrStorage, with an [*AuditError] if an event is to blame.
+// It fails with ErrInvalid, with an [*AuditError] if an event is to blame.
 func VerifyExport(from io.Reader, keys *token.KeySet, issuer string) (AuditHead, error) {
 	head, err := verifyExport(from, keys, issuer)
 	return head, wrap("VerifyExport", err)
@@ -152,7 +158,7 @@ func verifyExport(from io.Reader, keys *token.KeySet, issuer string) (AuditHead,
 			check = &auditCheck{head: AuditHead{Org: e.Org}}
 		}
 		if err := check.next(e.event()); err != nil {
-			return AuditHead{}, err
+			return AuditHead{}, badExport(causeOf(err))
 		}
 		sum.Write(line)
 		sum.Write([]byte{'\n'})
@@ -187,9 +193,5 @@ func openSeal(seal auditSeal, check *auditCheck, sum hash.Hash, keys *token.KeyS
 }
 
 func badExport(err error) error {
-	var known *AuditError
-	if errors.As(err, &known) {
-		return err
-	}
-	return &Error{Kind: ErrStorage, Entity: "export", Err: err}
+	return &Error{Kind: ErrInvalid, Entity: "export", Err: err}
 }

@@ -80,8 +80,10 @@ type Authority struct {
 // needs, unseals the keys and checks the configuration against what is stored.
 //
 // It fails with ErrInvalid for a bad Config, with ErrKey when the sealing key
-// is missing or not the one of this database, and with ErrConflict when a code
-// role takes the name of a stored one. After a failure the store is still the
+// is missing or not the one of this database, or when [Config.KeySource] does not
+// know a key of it, with ErrBusy when a service that keeps one cannot be asked or
+// ctx ends, with ErrConflict when a code role takes the name of a stored one, and
+// with ErrStorage when the database, its fence file or [Config.Witness] fails. After a failure the store is still the
 // caller's to close; after success [Authority.Close] closes it.
 func New(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	a, err := open(ctx, store, cfg)

@@ -2,6 +2,9 @@ package identity
 
 import "context"
 
+// verbBackup is the event of a backup.
+const verbBackup = "backup"
+
 // Backup writes a copy of the database to a new file with mode 0600, while
 // everything goes on: what is committed at one moment, and nothing by half. It
 // has every secret of the instance in it, sealed or as a digest, but not the
@@ -32,6 +35,6 @@ func (s *Admin) Backup(ctx context.Context, path string) error {
 		return wrap(op, err)
 	}
 	return s.write(ctx, op, s.a.SystemOrg(), func(c *change) error {
-		return c.record(c.org, nounInstance, "1", "backup", nil, struct{ Path string }{clip(path)})
+		return c.record(c.org, nounInstance, "1", verbBackup, nil, struct{ Path string }{clip(path)})
 	})
 }

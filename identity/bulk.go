@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -11,7 +12,7 @@ import (
 // not keep the others, and there is one Result for each item, in their order.
 // Inside Write they are stored together with the rest of it.
 type Result[T any] struct {
-	Item    T     // as it was given, or as it is now
+	Item    T     // the id that was given; of what was made or read, the row
 	Changed bool  // false: there was nothing to change, or Err says why not
 	Err     error // as of the call for one
 }
@@ -27,8 +28,8 @@ const (
 
 // each makes a call for every item.
 func each[In, Out any](o *OrgAdmin, op string, items []In, call func(In) (Out, bool, error)) ([]Result[Out], error) {
-	if len(items) > MaxBulk {
-		return nil, &Error{Kind: ErrLimit, Op: op, Field: "items", Err: fmt.Errorf("%d, at most %d at a time", len(items), MaxBulk)}
+	if err := atMost(op, len(items)); err != nil {
+		return nil, err
 	}
 	out := make([]Result[Out], len(items))
 	run := func(i int) {
@@ -54,6 +55,13 @@ func each[In, Out any](o *OrgAdmin, op string, items []In, call func(In) (Out, b
 	return out, nil
 }
 
+func atMost(op string, n int) error {
+	if n > MaxBulk {
+		return &Error{Kind: ErrLimit, Op: op, Field: "items", Err: fmt.Errorf("%d, at most %d at a time", n, MaxBulk)}
+	}
+	return nil
+}
+
 // eachID is each for calls that take an id and say whether they changed anything.
 func eachID[K ~string](o *OrgAdmin, op string, ids []K, call func(K) (bool, error)) ([]Result[K], error) {
 	return each(o, op, ids, func(id K) (K, bool, error) {
@@ -62,12 +70,32 @@ func eachID[K ~string](o *OrgAdmin, op string, ids []K, call func(K) (bool, erro
 	})
 }
 
-// FindAccounts reads many accounts, and so tells which ids are of accounts.
-func (o *OrgAdmin) FindAccounts(ctx context.Context, ids []AccountID) ([]Result[Account], error) {
-	return each(o, "FindAccounts", ids, func(id AccountID) (Account, bool, error) {
-		a, err := findRow(ctx, &o.Admin, "FindAccounts", o.org, id, Txn.Accounts)
-		return a, false, err
+// AccountsByID reads many accounts, and so tells which ids are of accounts. What
+// is given in Item is the account.
+func (o *OrgAdmin) AccountsByID(ctx context.Context, ids []AccountID) ([]Result[Account], error) {
+	const op = "AccountsByID"
+	if err := atMost(op, len(ids)); err != nil {
+		return nil, err
+	}
+	out := make([]Result[Account], len(ids))
+	err := o.read(ctx, op, o.org, func(ctx context.Context, tx Txn) error {
+		for i, id := range ids {
+			if !id.valid() {
+				out[i].Err = wrap(op, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(id)), Field: "ID"})
+				continue
+			}
+			row, err := tx.Accounts().Find(ctx, o.org, id)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			out[i] = Result[Account]{Item: row, Err: wrap(op, err)}
+		}
+		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // ActivateAccounts is [OrgAdmin.ActivateAccount] for many.

@@ -76,9 +76,9 @@ func TestManyAtOnce(t *testing.T) {
 			t.Errorf("EnsureBindings again: %+v", r)
 		}
 	}
-	for i, r := range must(in.FindAccounts(w.ctx, mixed))(t) {
+	for i, r := range must(in.AccountsByID(w.ctx, mixed))(t) {
 		if (r.Err == nil) != good(mixed[i]) || r.Err == nil && r.Item.ID != mixed[i] {
-			t.Errorf("FindAccounts, item %d: %+v", i, r)
+			t.Errorf("AccountsByID, item %d: %+v", i, r)
 		}
 	}
 
@@ -144,13 +144,13 @@ func TestPermissionsOfRolesAndAccounts(t *testing.T) {
 		wantKind(t, results[2].Err, identity.ErrNotFound)
 		return out
 	}
-	if got := changed(must(in.GrantToRoles(w.ctx, []string{"wallets:read"}, roles))(t)); got != [3]bool{false, true, false} {
+	if got := changed(must(in.AddRolePermissions(w.ctx, roles, []string{"wallets:read"}))(t)); got != [3]bool{false, true, false} {
 		t.Errorf("%v", got)
 	}
-	if got := changed(must(in.RevokeFromRoles(w.ctx, []string{"wallets:read", "keys:use"}, roles))(t)); got != [3]bool{true, true, false} {
+	if got := changed(must(in.RemoveRolePermissions(w.ctx, roles, []string{"wallets:read", "keys:use"}))(t)); got != [3]bool{true, true, false} {
 		t.Errorf("%v", got)
 	}
-	wantKind(t, must(in.GrantToRoles(w.ctx, []string{"no:such"}, roles))(t)[0].Err, identity.ErrInvalid)
+	wantKind(t, must(in.AddRolePermissions(w.ctx, roles, []string{"no:such"}))(t)[0].Err, identity.ErrInvalid)
 
 	a, b := w.user(org, "a"), w.user(org, "b")
 	can := func(id identity.AccountID, name string) bool {
@@ -170,7 +170,7 @@ func TestPermissionsOfRolesAndAccounts(t *testing.T) {
 		{take: []string{"wallets:*"}},
 	} {
 		both := []identity.AccountID{a, b}
-		for _, r := range append(must(in.GrantPermissions(w.ctx, step.give, both))(t), must(in.RevokePermissions(w.ctx, step.take, both))(t)...) {
+		for _, r := range append(must(in.AddPermissions(w.ctx, both, step.give))(t), must(in.RemovePermissions(w.ctx, both, step.take))(t)...) {
 			if r.Err != nil {
 				t.Fatal(r.Err)
 			}
@@ -196,10 +196,10 @@ func TestPermissionsOfRolesAndAccounts(t *testing.T) {
 	clerk := w.user(org, "clerk", "identity:bindings.create", "identity:bindings.delete", "identity:roles.update", "keys:use")
 	as := w.id.As(w.login(org, clerk)).In(org)
 	same := w.unchanged()
-	wantKind(t, must(as.GrantPermissions(w.ctx, []string{"wallets:read"}, []identity.AccountID{a}))(t)[0].Err, identity.ErrEscalation)
-	wantKind(t, must(as.GrantPermissions(w.ctx, []string{"wallets:read"}, []identity.AccountID{clerk}))(t)[0].Err, identity.ErrEscalation)
+	wantKind(t, must(as.AddPermissions(w.ctx, []identity.AccountID{a}, []string{"wallets:read"}))(t)[0].Err, identity.ErrEscalation)
+	wantKind(t, must(as.AddPermissions(w.ctx, []identity.AccountID{clerk}, []string{"wallets:read"}))(t)[0].Err, identity.ErrEscalation)
 	same()
-	if r := must(as.GrantPermissions(w.ctx, []string{"keys:use"}, []identity.AccountID{a}))(t)[0]; r.Err != nil || !r.Changed {
+	if r := must(as.AddPermissions(w.ctx, []identity.AccountID{a}, []string{"keys:use"}))(t)[0]; r.Err != nil || !r.Changed {
 		t.Errorf("%+v", r)
 	}
 }

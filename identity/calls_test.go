@@ -40,6 +40,7 @@ type targets struct {
 	Credential identity.CredentialID // of User
 	Disabled   identity.CredentialID // of User
 	Secret     identity.CredentialID // an API token of User
+	Invited    identity.AccountID    // has not accepted
 	Key        []byte                // a PEM that is registered nowhere
 	Copy       []byte                // a path where nothing is
 	Token      string                // an access token of User
@@ -64,6 +65,7 @@ func (w *world) targets(slug string) targets {
 		in := sys.In(x.Org)
 		x.User = must(in.CreateUser(ctx, identity.UserSpec{Email: "user@example.com"}))(w.t).ID
 		x.Idle = must(in.CreateServiceAccount(ctx, identity.ServiceAccountSpec{Name: "idle", Inactive: true}))(w.t).ID
+		x.Invited = must(in.Invite(ctx, inviting("invited@example.com")))(w.t).Account.ID
 		x.Group = must(in.CreateGroup(ctx, identity.GroupSpec{Name: "empty"}))(w.t).ID
 		x.Full = must(in.CreateGroup(ctx, identity.GroupSpec{Name: "full"}))(w.t).ID
 		must(in.AddMember(ctx, x.Full, identity.SubjectID(x.User)))(w.t)
@@ -181,6 +183,13 @@ func calls() map[string]call {
 		"ArchiveAccount":    {run: in(func(c C, o O, x targets) error { return last(o.ArchiveAccount(c, x.User)) })},
 		"DeleteAccount":     {run: in(func(c C, o O, x targets) error { return last(o.DeleteAccount(c, x.User)) })},
 
+		"Invite": {run: in(func(c C, o O, _ targets) error { return last(o.Invite(c, inviting("created@example.com"))) })},
+		"InviteMany": {run: in(func(c C, o O, _ targets) error {
+			return firstFailure(o.InviteMany(c, []identity.InvitationSpec{inviting("many@example.com")}))
+		})},
+		"ResendInvitation": {run: in(func(c C, o O, x targets) error { return last(o.ResendInvitation(c, x.Invited, 0)) })},
+		"RevokeInvitation": {run: in(func(c C, o O, x targets) error { return last(o.RevokeInvitation(c, x.Invited)) })},
+
 		"CreateGroup": {run: in(func(c C, o O, _ targets) error { return last(o.CreateGroup(c, identity.GroupSpec{Name: "created"})) })},
 		"EnsureGroup": {run: in(func(c C, o O, _ targets) error { return last(o.EnsureGroup(c, identity.GroupSpec{Name: "ensured"})) })},
 		"Group":       {reads: true, run: in(func(c C, o O, x targets) error { return last(o.Group(c, x.Group)) })},
@@ -288,7 +297,7 @@ func calls() map[string]call {
 		"Backup":      {inSystem: true, hostOnly: true, run: func(c C, s A, x targets) error { return s.Backup(c, string(x.Copy)) }},
 		"ReleaseHeld": {inSystem: true, hostOnly: true, run: func(c C, s A, _ targets) error { return last(s.ReleaseHeld(c, identity.HeldFilter{})) }},
 
-		"FindAccounts": {reads: true, run: in(func(c C, o O, x targets) error { return firstFailure(o.FindAccounts(c, []identity.AccountID{x.User})) })},
+		"AccountsByID": {reads: true, run: in(func(c C, o O, x targets) error { return firstFailure(o.AccountsByID(c, []identity.AccountID{x.User})) })},
 		"ActivateAccounts": {run: in(func(c C, o O, x targets) error {
 			return firstFailure(o.ActivateAccounts(c, []identity.AccountID{x.Idle}))
 		})},
@@ -313,17 +322,17 @@ func calls() map[string]call {
 		})},
 		"BindingsOver": {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.BindingsOver(c, policy.Root)) })},
 		"RoleUse":      {reads: true, run: in(func(c C, o O, x targets) error { return last(o.RoleUse(c, x.Role)) })},
-		"GrantToRoles": {run: in(func(c C, o O, x targets) error {
-			return firstFailure(o.GrantToRoles(c, []string{"keys:use"}, []identity.RoleID{x.Role}))
+		"AddRolePermissions": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.AddRolePermissions(c, []identity.RoleID{x.Role}, []string{"keys:use"}))
 		})},
-		"RevokeFromRoles": {still: true, run: in(func(c C, o O, x targets) error {
-			return firstFailure(o.RevokeFromRoles(c, []string{"wallets:read"}, []identity.RoleID{x.Role}))
+		"RemoveRolePermissions": {still: true, run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.RemoveRolePermissions(c, []identity.RoleID{x.Role}, []string{"wallets:read"}))
 		})},
-		"GrantPermissions": {run: in(func(c C, o O, x targets) error {
-			return firstFailure(o.GrantPermissions(c, []string{"identity:bindings.create"}, []identity.AccountID{x.User}))
+		"AddPermissions": {run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.AddPermissions(c, []identity.AccountID{x.User}, []string{"identity:bindings.create"}))
 		})},
-		"RevokePermissions": {still: true, run: in(func(c C, o O, x targets) error {
-			return firstFailure(o.RevokePermissions(c, []string{"wallets:read"}, []identity.AccountID{x.User}))
+		"RemovePermissions": {still: true, run: in(func(c C, o O, x targets) error {
+			return firstFailure(o.RemovePermissions(c, []identity.AccountID{x.User}, []string{"wallets:read"}))
 		})},
 
 		"Events":      {reads: true, run: in(func(c C, o O, _ targets) error { return last(o.Events(c, identity.EventFilter{}, identity.Page{})) })},

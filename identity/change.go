@@ -28,6 +28,7 @@ type change struct {
 	inst   *instance
 	events []Event
 	judged *judgement
+	direct RoleID // an account's own role, while that is bound to it
 	// settles is what the call decides, whether or not it changes anything.
 	settles *decided
 }

@@ -79,7 +79,9 @@ type Config struct {
 	LastUsedEvery time.Duration
 	// OnExpiry, if set, is called in the background for every account and credential
 	// that ends soon, once for each of ExpiryThresholds, also when nothing ran at the
-	// time. If it fails it is called again later, as it is when the process ends
+	// time. It is for what has to be replaced: of a credential that was rotated nobody
+	// is warned, though [OrgAdmin.Expiring] lists it, nor of one that is disabled or
+	// held. If it fails it is called again later, as it is when the process ends
 	// before it returns. It is called by one goroutine, and [Authority.Close] waits
 	// for it.
 	OnExpiry func(context.Context, ExpiryWarning) error

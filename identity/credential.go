@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -47,6 +48,7 @@ const (
 	PublicKey    CredentialType = "public-key"
 	APIToken     CredentialType = "api-token"
 	ClientSecret CredentialType = "client-secret"
+	Invitation   CredentialType = "invitation" // see [OrgAdmin.Invite]
 )
 
 // CredentialState is the life of a credential. The zero value is no state, and refuses.
@@ -109,39 +111,61 @@ func (c *change) ownKeys() error {
 	return c.alive()
 }
 
-// usable reports whether a credential is one that can be used, now or after it
-// is enabled again.
-func (c Credential) usable(now time.Time) bool {
+// unended reports whether a credential has not ended: it can be used, now or
+// after it is enabled or released.
+func (c Credential) unended(now time.Time) bool {
 	return c.State != CredentialRevoked && (c.ValidUntil.IsZero() || c.ValidUntil.After(now)) && (c.EndsAt.IsZero() || c.EndsAt.After(now))
 }
 
-// roomForCredential refuses one more than Config.MaxCredentials that can be used.
-func (c *change) roomForCredential(a Account) error { return c.roomBeside(a, "") }
+// lives reports whether a credential can be used now, if its account can.
+func (c Credential) lives(now time.Time) bool {
+	return (c.State == CredentialActive || c.State == CredentialRetiring) && c.unended(now)
+}
 
-// roomBeside is roomForCredential for one that takes the place of another.
+// roomBeside refuses one more than Config.MaxCredentials that have not ended,
+// beside the one that is replaced, if any.
 func (c *change) roomBeside(a Account, replaced CredentialID) error {
 	n := 0
-	q := c.having(FieldAccount, string(a.ID))
-	q.Org, q.Limit = a.Org, 1000
-	for {
-		rows, err := c.tx.Credentials().Page(c.ctx, q)
+	for row, err := range c.unrevoked(a) {
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if row.usable(c.at) && row.ID != replaced {
-				n++
-			}
+		if row.unended(c.at) && row.ID != replaced {
+			n++
 		}
-		if len(rows) < q.Limit {
-			break
-		}
-		q.After = string(rows[len(rows)-1].ID)
 	}
 	if n >= c.a.cfg.MaxCredentials {
 		return &Error{Kind: ErrLimit, Entity: nounCredential, Field: "MaxCredentials", Err: errText("the account has " + strconv.Itoa(n))}
 	}
 	return nil
+}
+
+// unrevoked yields the credentials of an account that were not revoked: those
+// that were grow in number with every rotation, and are left where they lie.
+func (c *change) unrevoked(a Account, more ...Cond) iter.Seq2[Credential, error] {
+	return func(yield func(Credential, error) bool) {
+		for _, state := range []CredentialState{CredentialPending, CredentialActive, CredentialRetiring, CredentialDisabled, CredentialHeld} {
+			q := c.having(FieldAccount, string(a.ID))
+			q.Org, q.Limit = a.Org, 1000
+			q.Where = append(append(slices.Clip(q.Where), Cond{Field: FieldState, Value: string(state)}), more...)
+			for {
+				rows, err := c.tx.Credentials().Page(c.ctx, q)
+				if err != nil {
+					yield(Credential{}, err)
+					return
+				}
+				for _, row := range rows {
+					if !yield(row, nil) {
+						return
+					}
+				}
+				if len(rows) < q.Limit {
+					break
+				}
+				q.After = string(rows[len(rows)-1].ID)
+			}
+		}
+	}
 }
 
 func (f CredentialFilter) query() Query {
@@ -169,10 +193,17 @@ func (o *OrgAdmin) AllCredentials(ctx context.Context, f CredentialFilter) iter.
 	return every(func(page Page) (List[Credential], error) { return o.Credentials(ctx, f, page) })
 }
 
-// RenameCredential changes what a credential is called.
+// RenameCredential changes what a credential is called. An API token gets no
+// name that another one of its account has.
 func (o *OrgAdmin) RenameCredential(ctx context.Context, id CredentialID, name string) (Credential, error) {
-	return only(o.editCredential(ctx, "RenameCredential", id, func(_ *change, row *Credential, _ Account) error {
+	return only(o.editCredential(ctx, "RenameCredential", id, func(c *change, row *Credential, a Account) error {
+		if row.Name == name {
+			return nil
+		}
 		row.Name = name
+		if row.Type == APIToken {
+			return c.checkTokenName(a, name)
+		}
 		return checkText(nounCredential, "Name", name, maxDisplayName)
 	}))
 }
@@ -191,7 +222,7 @@ func (o *OrgAdmin) EnableCredential(ctx context.Context, id CredentialID) (chang
 }
 
 // DisableCredential pauses a credential: it and every token issued through it
-// are refused from the moment this returns.
+// are refused from the moment this returns. One that is held stays held.
 func (o *OrgAdmin) DisableCredential(ctx context.Context, id CredentialID) (changed bool, err error) {
 	return whether(o.editCredential(ctx, "DisableCredential", id, func(c *change, row *Credential, a Account) error {
 		return c.endCredential(row, a, CredentialDisabled)
@@ -211,8 +242,8 @@ func (c *change) endCredential(row *Credential, a Account, to CredentialState) e
 			return err // though nothing may change: the call settles bars
 		}
 	}
-	if row.State == to || row.State == CredentialRevoked {
-		return nil
+	if row.State == to || row.State == CredentialRevoked || row.State == CredentialHeld && to == CredentialDisabled {
+		return nil // who disables what is held could enable it again, and it would be held no more
 	}
 	row.State, row.MinRevision = to, c.revision()
 	return nil

@@ -116,3 +116,22 @@ func TestSec20_OneKeyOnce(t *testing.T) {
 }
 
 // TestSec52_GroupDepth: groups nest 256 deep and no deeper.
+
+// TestRenamedTokens: renaming keeps to the rules of making.
+func TestRenamedTokens(t *testing.T) {
+	w := open(t)
+	org := w.org("acme")
+	sa, _ := w.service(org, "sa")
+	in := w.in(org)
+	a := must(in.CreateAPIToken(w.ctx, sa.ID, identity.APITokenSpec{Name: "a"}))(t)
+	b := must(in.CreateAPIToken(w.ctx, sa.ID, identity.APITokenSpec{Name: "b"}))(t)
+	same := w.unchanged()
+	wantKind(t, last(in.RenameCredential(w.ctx, a.ID, "b")), identity.ErrConflict)
+	wantKind(t, last(in.RenameCredential(w.ctx, a.ID, "")), identity.ErrInvalid)
+	must(in.RenameCredential(w.ctx, a.ID, "a"))(t)
+	same()
+	must(in.RevokeCredential(w.ctx, b.ID))(t)
+	if got := must(in.RenameCredential(w.ctx, a.ID, "b"))(t); got.Name != "b" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -22,8 +22,13 @@
 //   - What is restored. An older state of the database that comes in the place of
 //     a newer one raises a fence before anything is answered from it: tokens,
 //     sessions, challenges and cursors of before are dead, and what was revoked
-//     since is revoked again as far as "<file>.fence" or a [Witness] knows of it;
-//     otherwise API tokens and secrets are held until [Admin.ReleaseHeld]. A plain
+//     since is revoked again as far as "<file>.fence" knows of it. If that may not be
+//     all, as when there is only a [Witness], API tokens and secrets are held until
+//     [Admin.ReleaseHeld]. The file knows of orgs and accounts that were stopped,
+//     deleted, signed out or given an earlier end, of credentials that were ended, of
+//     compromised signing keys, and of bindings that allowed and were deleted. It
+//     knows nothing of members, groups, roles and their permissions, denies and
+//     boundaries: they are again what they were in the older state. A plain
 //     copy of the file alone, without either and not made by [Admin.Backup], is not
 //     recognised until somebody shows a token that it cannot have issued. A call
 //     that takes something away and fails with ErrStorage may be in force, and only

@@ -35,15 +35,23 @@ var (
 	ErrEscalation = errors.New("escalation")
 	// ErrStale means that the answer needs a newer state than this process has.
 	ErrStale = errors.New("stale")
-	// ErrBusy means that the database could not be written in time; the call may be repeated.
+	// ErrBusy means that the call may be repeated: the database could not be written in
+	// time, the caller gave up or a transaction outlasted Config.MaxWrite, a service
+	// that keeps a key did not answer, or what the call stood on moved meanwhile.
 	ErrBusy = errors.New("busy")
-	// ErrKey means that the sealing key is missing or not the one the database was sealed with.
+	// ErrKey means that the sealing key is missing or not the one the database was
+	// sealed with, or that a key does not open, sign or fit. A service that cannot be
+	// asked is ErrBusy.
 	ErrKey = errors.New("sealing key")
 	// ErrNested means that a write was started inside another write of the same Authority.
 	ErrNested = errors.New("nested write")
 	// ErrLocked means that another process owns the database.
 	ErrLocked = errors.New("locked by another process")
-	// ErrStorage means that the database failed; nothing was acknowledged.
+	// ErrStorage means that the database, the file beside it or a Witness failed, was
+	// closed or exchanged, or holds what cannot be: a log that was altered, a key that
+	// is another. Nothing was acknowledged, but a change may have been made: when
+	// the outcome of a commit is unknown, or when what was taken away is in force and
+	// only could not be recorded outside of the database.
 	ErrStorage = errors.New("storage")
 	// ErrNewerSchema means that the database was made by a newer release.
 	ErrNewerSchema = errors.New("newer schema")

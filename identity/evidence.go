@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/claviger-go/claviger/identity/internal/fence"
@@ -10,8 +11,9 @@ import (
 
 // evidence is what is known outside of the database about how far it had come.
 type evidence struct {
-	sidecar []byte
-	witness uint64 // the revision that it was told of last; 0 when there is none
+	sidecar     []byte
+	witness     uint64 // the revision that it was told of last; 0 when there is none
+	incarnation string // that it was told of with it
 }
 
 func (a *Authority) gather(ctx context.Context) (e evidence, err error) {
@@ -19,7 +21,7 @@ func (a *Authority) gather(ctx context.Context) (e evidence, err error) {
 		return e, err
 	}
 	if a.cfg.Witness != nil {
-		if e.witness, _, err = a.cfg.Witness.Load(ctx); err != nil {
+		if e.witness, e.incarnation, err = a.cfg.Witness.Load(ctx); err != nil {
 			return e, &Error{Kind: ErrStorage, Entity: "witness", Err: err}
 		}
 	}
@@ -27,20 +29,23 @@ func (a *Authority) gather(ctx context.Context) (e evidence, err error) {
 }
 
 // weigh tells whether a database is older than what is known of it. A witness
-// that is not ahead was told of everything that was narrowed.
+// that is not ahead was told of everything that was narrowed; one that was told
+// by an unknown incarnation, such as a copy that went its own way, proves nothing.
 func (e evidence) weigh(inst *instance, revision uint64, marked bool) (r rollback, older bool) {
 	r.incarnation = inst.row.Incarnation
 	if marked {
 		r.why = whyMarked
 	}
-	told := uint64(0)
+	told, kin := uint64(0), e.incarnation == inst.row.Incarnation
 	if len(e.sidecar) > 0 {
 		log, err := fence.Parse(inst.fenceKey, e.sidecar)
 		if err != nil {
 			r.why = whyForeign
 		} else {
 			told = log.Newest()
+			kin = kin || slices.ContainsFunc(log.Records, func(r fence.Record) bool { return r.Noun == nounInstance && r.ID == e.incarnation })
 			r.missing, r.complete = log.After(revision)
+			r.complete = r.complete && (told >= revision || !marked) // a sidecar from before the backup knows nothing of what came after it
 			if told > revision {
 				r.why = whySidecar
 			}
@@ -53,6 +58,9 @@ func (e evidence) weigh(inst *instance, revision uint64, marked bool) (r rollbac
 		}
 	case e.witness > 0 && r.why != whyForeign:
 		r.complete = true
+	}
+	if e.witness > 0 && !kin {
+		r.complete = false
 	}
 	r.newest = max(told, e.witness)
 	return r, r.why != ""
@@ -79,7 +87,6 @@ func (a *Authority) openLedger(ctx context.Context, known evidence, used bool) e
 	if !used {
 		r.complete, older = true, false // what lies there is left of another database
 	}
-	a.ledger.complete.Store(r.complete)
 	if older {
 		if err := a.raise(ctx, r); err != nil {
 			return err
@@ -151,7 +158,7 @@ func (a *Authority) noteForeign(ctx context.Context, tx Txn, cand *candidate, e 
 // narrowedIn is narrowed for an event as the refresh feed gives it, without what
 // was before and after.
 func (a *Authority) narrowedIn(ctx context.Context, tx Txn, e Event) (r fence.Record, takes, concerns bool, err error) {
-	if !narrows(e.Noun) || strings.HasPrefix(e.Verb, "create") {
+	if !narrows(e.Noun) || strings.HasPrefix(e.Verb, "create") && e.Noun != nounBinding {
 		return r, false, false, nil
 	}
 	whole, err := tx.Changes().Page(ctx, e.Org, EventFilter{}, e.Seq-1, 1)

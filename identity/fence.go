@@ -17,8 +17,12 @@ import (
 //   - What carries the incarnation is dead: access tokens, action tokens,
 //     challenges, cursors. So are vouched logins, and for [Config.Skew] the
 //     assertions that were made before, since nobody knows which were used.
-//   - What was taken away since is taken away again, as far as the sidecar and
-//     the state of rows tell of it.
+//   - What was taken away since is taken away again, as far as the sidecar tells
+//     of it. It tells of orgs and accounts that were stopped, deleted, signed out or
+//     given an earlier end, of credentials that were ended, of signing keys that were
+//     compromised, and of bindings that allowed and were deleted. It does not tell
+//     of members, groups, roles and their permissions, denies and boundaries: those
+//     come back as they were in the older state.
 //   - If that may not be all, the credentials that are shown as they are, such as
 //     API tokens and client secrets, are held until [Admin.ReleaseHeld], and the
 //     signing keys are replaced. Public keys live on: what was revoked of them
@@ -51,7 +55,10 @@ const generation = 1 << 32
 // firstAfter is the first revision of the incarnation that follows.
 func firstAfter(revision uint64) uint64 { return (revision/generation + 1) * generation }
 
-// raised is what the log keeps of a fence.
+// verbFence is the event of a fence.
+const verbFence = "fence"
+
+// raised is what the log keeps of it.
 type raised struct {
 	Incarnation string
 	MinRevision uint64
@@ -123,7 +130,7 @@ func (c *change) raise(r rollback) (raised, error) {
 	if err := c.replaceKeys(!r.complete); err != nil {
 		return raised{}, err
 	}
-	return done, c.record(row.SystemOrg, nounInstance, "1", "fence", nil, done)
+	return done, c.record(row.SystemOrg, nounInstance, "1", verbFence, nil, done)
 }
 
 // replaceKeys has new keys sign in the place of those that were ended; all of
@@ -193,9 +200,8 @@ func (a *Authority) dropViews() {
 // rolledBack raises the fence over a proof that is newer than the database. When
 // that fails, nothing is answered until it has succeeded; a poll tries again.
 func (a *Authority) rolledBack(ctx context.Context, newest uint64) {
-	r := rollback{
-		why: whyToken, incarnation: a.instance.Load().row.Incarnation, newest: newest, complete: a.ledger.complete.Load(),
-	}
+	// The sidecar has not foretold it, so it may have gone back with the database.
+	r := rollback{why: whyToken, incarnation: a.instance.Load().row.Incarnation, newest: newest}
 	err := errNested() // the turn to write is the caller's own
 	if ctx.Value(nestedKey{a}) == nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.MaxWrite)

@@ -232,3 +232,22 @@ func TestEventFilter(t *testing.T) {
 		}
 	}
 }
+
+// TestLogOfADeletedOrg: the host reads it and checks it as before.
+func TestLogOfADeletedOrg(t *testing.T) {
+	w := open(t)
+	org := w.org("gone")
+	must(w.sys().DeleteOrg(w.ctx, org))(t)
+	in := w.in(org)
+	head := must(in.AuditHead(w.ctx))(t)
+	if got := must(in.VerifyAudit(w.ctx, head))(t); got.Seq != head.Seq || head.Seq == 0 {
+		t.Errorf("%+v, %+v", got, head)
+	}
+	must(in.ExportAudit(w.ctx, new(bytes.Buffer)))(t)
+	if err := firstOf(in.Follow(w.ctx, 0)); err != nil {
+		t.Error(err)
+	}
+	if n := len(w.events(org)); n == 0 {
+		t.Error("no events")
+	}
+}

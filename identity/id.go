@@ -104,13 +104,14 @@ func entityOf[K Kind]() string {
 	}
 }
 
-// clip shortens foreign text before it is quoted in an error.
+// clip shortens foreign text before it is quoted in an error. What is longer than any name is as likely a secret that was
+// pasted into the wrong place: of that only the beginning is shown, which in a secret of ours ends within its id.
 func clip(s string) string {
-	const most = 80
+	const most, start = 80, 24
 	if len(s) <= most {
 		return s
 	}
-	return s[:most] + "…"
+	return s[:start] + "…"
 }
 
 // newID makes an identifier: 48 bits of milliseconds and 80 random bits, in

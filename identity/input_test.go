@@ -176,6 +176,8 @@ func TestBadIDs(t *testing.T) {
 		"SignOutAccount":    {"account", func(id string) error { return last(o.SignOutAccount(w.ctx, identity.AccountID(id))) }},
 		"ArchiveAccount":    {"account", func(id string) error { return last(o.ArchiveAccount(w.ctx, identity.AccountID(id))) }},
 		"DeleteAccount":     {"account", func(id string) error { return last(o.DeleteAccount(w.ctx, identity.AccountID(id))) }},
+		"ResendInvitation":  {"account", func(id string) error { return last(o.ResendInvitation(w.ctx, identity.AccountID(id), 0)) }},
+		"RevokeInvitation":  {"account", func(id string) error { return last(o.RevokeInvitation(w.ctx, identity.AccountID(id))) }},
 		"Vouch":             {"account", func(id string) error { return last(o.Vouch(w.ctx, identity.AccountID(id), w.session(0))) }},
 		"GrantOwner":        {"account", func(id string) error { return last(o.GrantOwner(w.ctx, identity.AccountID(id))) }},
 		"AddPublicKey": {"account", func(id string) error {

@@ -76,11 +76,13 @@ func (a *Authority) openSecret(ctx context.Context, row Instance) (secret []byte
 		sealers = append(sealers, next)
 	}
 	for _, with = range sealers {
-		if secret, err = with.Open(ctx, row.SealedSecret, row.sealedSecretAAD()); err == nil {
+		secret, failed := with.Open(ctx, row.SealedSecret, row.sealedSecretAAD())
+		if failed == nil {
 			return secret, with, nil
 		}
+		err = errors.Join(err, failed) // one that could not be asked may be the right one
 	}
-	return nil, nil, &Error{Kind: ErrKey, Entity: nounInstance, Err: err}
+	return nil, nil, &Error{Kind: keyFailure(err), Entity: nounInstance, Err: err}
 }
 
 // openInstance derives the keys that come from the instance secret.
@@ -195,7 +197,7 @@ func (a *Authority) newSecret(ctx context.Context, row Instance) (*instance, err
 		return nil, err
 	}
 	if row.SealedSecret, err = a.sealer.Seal(ctx, secret, row.sealedSecretAAD()); err != nil {
-		return nil, &Error{Kind: ErrKey, Entity: nounInstance, Err: err}
+		return nil, &Error{Kind: keyFailure(err), Entity: nounInstance, Err: err}
 	}
 	return a.openInstance(ctx, row)
 }

@@ -128,7 +128,7 @@ func TestResetOfALostKey(t *testing.T) {
 	}
 	v.set(func(v *vault) { v.fail = errVault })
 	_, err := w.another()
-	wantKind(t, err, identity.ErrKey)
+	wantKind(t, err, identity.ErrBusy)
 	same := w.unchanged()
 	wantKind(t, w.reset(), identity.ErrBusy)
 	same()

@@ -63,12 +63,12 @@ func (a *Authority) spares(ctx context.Context, inst *instance, steps []keyring.
 		}
 		key, private, err := a.makeKey(ctx)
 		if err != nil {
-			return nil, makingError(err)
+			return nil, keyError("", err)
 		}
 		row := SigningKey{ID: key.ID(), External: key.Remote()}
 		sealed, err := inst.sealer.Seal(ctx, private, inst.row.keyAAD(row))
 		if err != nil {
-			return nil, makingError(err)
+			return nil, keyError("", err)
 		}
 		made = append(made, spare{key, sealed, inst.sealer})
 	}
@@ -139,15 +139,15 @@ func (a *Authority) findKey(ctx context.Context, alg token.Algorithm, reference 
 	return token.NewSigningKeyFrom(alg, signer)
 }
 
-// makingError is of a key that could not be made: when it may go better later,
-// it is ErrBusy.
-func makingError(err error) error {
-	if errors.Is(err, token.ErrUnavailable) {
-		return &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: err}
-	}
-	return keyError("", err)
+func keyError(id string, err error) error {
+	return &Error{Kind: keyFailure(err), Entity: nounSigningKey, ID: id, Err: err}
 }
 
-func keyError(id string, err error) error {
-	return &Error{Kind: ErrKey, Entity: nounSigningKey, ID: id, Err: err}
+// keyFailure is the kind of what went wrong with a key: when it says nothing about
+// the key, and may go better later, it is ErrBusy.
+func keyFailure(err error) error {
+	if errors.Is(err, token.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return ErrBusy
+	}
+	return ErrKey
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,6 +192,49 @@ func TestSec24_FailingSigner(t *testing.T) {
 	}
 	v.set(func(v *vault) { v.answer = nil })
 	must(w.id.ExchangeAssertion(w.ctx, assertion, identity.TokenRequest{}))(t)
+}
+
+// TestNewWithoutKeyService: a service that cannot be asked for a key, or for what
+// opens the database, says nothing about either: New may be called again.
+func TestNewWithoutKeyService(t *testing.T) {
+	v := newVault()
+	box := must(token.SealBytes(make([]byte, 32)).Open(false))(t)
+	var down atomic.Bool
+	through := func(f func(context.Context, []byte, []byte) ([]byte, error)) func(context.Context, []byte, []byte) ([]byte, error) {
+		return func(ctx context.Context, data, aad []byte) ([]byte, error) {
+			if down.Load() {
+				return nil, errVault
+			}
+			return f(ctx, data, aad)
+		}
+	}
+	seal := token.SealFunc(through(box.Seal), through(box.Open))
+	w := open(t, with(func(c *identity.Config) { c.KeySource, c.Seal = v, seal }))
+	w.clock.advance(24 * time.Hour)
+	must(w.sys().RotateSigningKey(w.ctx))(t)
+	if err := w.id.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fails := func(what string, kind error) {
+		t.Helper()
+		_, err := w.another()
+		wantKind(t, err, kind)
+		if errors.Is(err, identity.ErrKey) != (kind == identity.ErrKey) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	down.Store(true)
+	fails("the sealing service is down", identity.ErrBusy)
+	down.Store(false)
+	v.set(func(v *vault) { v.fail = errVault })
+	fails("the key service is down", identity.ErrBusy)
+	v.set(func(v *vault) { v.fail = nil })
+	w.cfg.Seal = token.SealFunc(through(box.Seal), func(context.Context, []byte, []byte) ([]byte, error) {
+		return nil, &token.Error{Kind: token.ErrKey}
+	})
+	fails("another sealing key", identity.ErrKey)
+	w.cfg.Seal = seal
+	w.start()
 }
 
 // TestSec24_BadKeySource: a key that cannot sign, or is of the wrong kind, is

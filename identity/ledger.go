@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/claviger-go/claviger/identity/internal/fence"
 )
@@ -15,8 +14,6 @@ import (
 // written before its caller is answered, together with what others have queued
 // meanwhile. What could not be written stays in the queue.
 type ledger struct {
-	complete atomic.Bool // nothing is missing from the sidecar since before the database was opened
-
 	mu    sync.Mutex
 	queue []fence.Record
 	due   bool // something in it narrows

@@ -117,7 +117,7 @@ func (c caller) ways() map[way]error {
 		wayVouched:      ask(c.vouched),
 		waySession:      last(w.in(c.org).Vouch(w.ctx, c.sa.ID, session)),
 		wayExchange:     last(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{})),
-		wayClient:       last(w.id.AuthenticateAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key))),
+		wayClient:       last(w.id.AuthenticateClientAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key))),
 		wayClientToken:  last(w.id.ExchangeClientAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{})),
 		wayChallenge:    w.answer(w.signChallenge(c.sa.Key.ID, c.key)),
 		waySignature:    w.verifySigned(c.sa.Key.ID, c.key),

@@ -22,10 +22,10 @@ type life struct {
 	Effect      policy.Effect
 }
 
-// narrows reports whether rows of a noun can be narrowed.
+// narrows reports whether the sidecar knows anything of a noun.
 func narrows(noun string) bool {
 	switch noun {
-	case nounOrg, nounAccount, nounCredential, nounSigningKey, nounBinding:
+	case nounInstance, nounOrg, nounAccount, nounCredential, nounSigningKey, nounBinding, nounToken, nounMember, nounGroup, nounRole:
 		return true
 	}
 	return false
@@ -38,6 +38,12 @@ const stateGone = "gone"
 // can be narrowed and was changed. takes says that it was narrowed; otherwise
 // something may have been given back, which need not be durable.
 func narrowed(e *Event) (r fence.Record, takes, concerns bool) {
+	if e.Noun == nounInstance {
+		return incarnated(e)
+	}
+	if unreplayed(e) {
+		return fence.Seen(e.Revision), true, true
+	}
 	if !narrows(e.Noun) || e.Before == nil {
 		return r, false, false // of another kind, or just made
 	}
@@ -58,23 +64,89 @@ func narrowed(e *Event) (r fence.Record, takes, concerns bool) {
 	return r, takes, takes || gives
 }
 
+// incarnated is the record of a new incarnation, by which a witness that was told
+// of it is known to speak of the same history. Nothing of it is replayed.
+func incarnated(e *Event) (r fence.Record, takes, concerns bool) {
+	var done raised
+	if e.Verb == verbBackup {
+		return fence.Seen(e.Revision), true, true // so that the sidecar is known to be no older than the backup
+	}
+	if e.Verb != verbFence || json.Unmarshal(e.After, &done) != nil {
+		return r, false, false
+	}
+	return fence.Record{Revision: e.Revision, Noun: nounInstance, ID: done.Incarnation, Verb: e.Verb}, false, true
+}
+
+// unreplayed reports whether an event takes something away that the sidecar cannot
+// do again: that it was written tells a database that lacks it from the present.
+func unreplayed(e *Event) bool {
+	var before, after struct {
+		Effect   policy.Effect
+		Boundary string
+	}
+	if e.Before != nil && json.Unmarshal(e.Before, &before) != nil || e.After != nil && json.Unmarshal(e.After, &after) != nil {
+		return true // cannot be: this package wrote it
+	}
+	switch e.Noun {
+	case nounToken, nounMember, nounGroup, nounRole:
+		return e.Noun == nounToken || e.Before != nil
+	case nounBinding:
+		return e.Before == nil && after.Effect == policy.Deny
+	case nounAccount:
+		return e.Before != nil && after.Boundary != before.Boundary
+	}
+	return false
+}
+
 // sooner reports whether one end comes before another; the zero time never comes.
 func sooner(end, other time.Time) bool {
 	return !end.IsZero() && (other.IsZero() || end.Before(other))
 }
 
 // severity orders the states of a noun by how much they refuse; those of 0
-// refuse nothing.
+// refuse nothing that was permitted before. Every state is named, for it must be
+// decided; unknown ones are below all.
 func severity(noun, state string) int {
-	switch noun + " " + state {
-	case "org suspended", "account inactive", "credential disabled", "credential held", "signing-key compromised":
-		return 1
-	case "org deleted", "account archived", "credential revoked":
-		return 2
-	case "account deleted":
-		return 3
+	const unknown = -1
+	switch noun {
+	case nounOrg:
+		switch OrgState(state) {
+		case OrgActive:
+			return 0
+		case OrgSuspended:
+			return 1
+		case OrgDeleted:
+			return 2
+		}
+	case nounAccount:
+		switch AccountState(state) {
+		case AccountInvited, AccountActive:
+			return 0
+		case AccountInactive:
+			return 1
+		case AccountArchived:
+			return 2
+		case AccountDeleted:
+			return 3
+		}
+	case nounCredential:
+		switch CredentialState(state) {
+		case CredentialPending, CredentialActive, CredentialRetiring:
+			return 0
+		case CredentialDisabled, CredentialHeld:
+			return 1
+		case CredentialRevoked:
+			return 2
+		}
+	case nounSigningKey:
+		switch KeyState(state) {
+		case KeyNext, KeyCurrent, KeyRetiring, KeyRetired:
+			return 0
+		case KeyCompromised:
+			return 1
+		}
 	}
-	return 0
+	return unknown
 }
 
 // replayAll narrows rows to what they had become, and returns how many it

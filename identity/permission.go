@@ -82,6 +82,9 @@ func required() map[string]string {
 		"DeactivateAccount": "identity:accounts.deactivate", "SignOutAccount": "identity:accounts.deactivate",
 		"ArchiveAccount": "identity:accounts.delete", "DeleteAccount": "identity:accounts.delete",
 
+		"Invite": "identity:accounts.create", "InviteMany": "identity:accounts.create", "ResendInvitation": "identity:accounts.create",
+		"RevokeInvitation": "identity:accounts.delete",
+
 		"SetBoundary": "identity:boundaries.set",
 
 		"CreateGroup": "identity:groups.create", "EnsureGroup": "identity:groups.create",
@@ -117,12 +120,12 @@ func required() map[string]string {
 		"Backup": "identity:backups.create", "ReleaseHeld": "identity:credentials.update",
 
 		"Events": "identity:events.read", "AllEvents": "identity:events.read", "Follow": "identity:events.read", "FollowAll": "identity:events.read",
-		"FindAccounts": "identity:accounts.read", "ActivateAccounts": "identity:accounts.activate",
+		"AccountsByID": "identity:accounts.read", "ActivateAccounts": "identity:accounts.activate",
 		"DeactivateAccounts": "identity:accounts.deactivate", "DeleteAccounts": "identity:accounts.delete",
 		"AddMembers": "identity:members.add", "RemoveMembers": "identity:members.remove", "GroupSize": "identity:groups.read",
 		"EnsureBindings": "identity:bindings.create", "DeleteBindings": "identity:bindings.delete", "BindingsOver": "identity:bindings.read",
-		"GrantToRoles": "identity:roles.update", "RevokeFromRoles": "identity:roles.update", "RoleUse": "identity:roles.read",
-		"GrantPermissions": "identity:bindings.create", "RevokePermissions": "identity:bindings.delete",
+		"AddRolePermissions": "identity:roles.update", "RemoveRolePermissions": "identity:roles.update", "RoleUse": "identity:roles.read",
+		"AddPermissions": "identity:bindings.create", "RemovePermissions": "identity:bindings.delete",
 
 		"AuditHead": "identity:events.read", "VerifyAudit": "identity:events.read", "ExportAudit": "identity:events.read",
 	}

@@ -173,7 +173,7 @@ func (v *view) live(inst *instance, p *principal, now int64) policy.Reason {
 		return policy.ReasonOrgDeleted
 	case v.org.State != OrgActive:
 		return policy.ReasonOrgSuspended
-	case account.state() != AccountActive:
+	case account.state() != p.way.wants():
 		return policy.ReasonAccountInactive
 	case ended(account.until, now):
 		return policy.ReasonAccountExpired

@@ -117,7 +117,7 @@ func (c *change) freeKey(wanted Credential, field string, replaced CredentialID)
 		switch {
 		case row.State == CredentialRevoked:
 			continue
-		case !row.usable(c.at):
+		case !row.unended(c.at):
 		case wanted.Proven && !row.Proven && row.ID != replaced: // a key does not take its own place
 			verb = "revoke unproven"
 		default:

@@ -22,8 +22,8 @@ import (
 //
 // It is for the host only. It fails with ErrInvalid for a Seal that cannot be
 // used, with ErrKey when the new key does not open what it has sealed, and with
-// ErrBusy when a key that is kept elsewhere does not answer in time, or the ring
-// turned meanwhile.
+// ErrBusy when a service that keeps a key fails or does not answer in time, or the
+// ring turned meanwhile.
 func (s *Admin) Reseal(ctx context.Context, seal token.Seal) error {
 	const op = "Reseal"
 	if !s.who.system {
@@ -63,7 +63,7 @@ func resealed(ctx context.Context, inst *instance, sealer *token.Sealer) (map[st
 		return err
 	}
 	if err := add("", inst.row.SealedSecret, inst.row.sealedSecretAAD()); err != nil {
-		return nil, &Error{Kind: ErrKey, Entity: nounInstance, Err: err}
+		return nil, &Error{Kind: keyFailure(err), Entity: nounInstance, Err: err}
 	}
 	for _, k := range inst.ring.rows {
 		if len(k.Sealed) == 0 {

@@ -207,8 +207,8 @@ func TestResealFails(t *testing.T) {
 	}{
 		"none":                 {token.Seal{}, identity.ErrInvalid},
 		"a short key":          {token.SealBytes(make([]byte, 5)), identity.ErrInvalid},
-		"does not seal":        {token.SealFunc(down, echo), identity.ErrKey},
-		"does not open":        {token.SealFunc(echo, down), identity.ErrKey},
+		"does not seal":        {token.SealFunc(down, echo), identity.ErrBusy},
+		"does not open":        {token.SealFunc(echo, down), identity.ErrBusy},
 		"opens something else": {token.SealFunc(echo, other), identity.ErrKey},
 	} {
 		same := w.unchanged()

@@ -51,7 +51,9 @@ func (o *OrgAdmin) RevokeToken(ctx context.Context, raw string) (changed bool, e
 }
 
 // RevokeTokenID is [OrgAdmin.RevokeToken] for whoever knows of a token only what
-// it is called: its account and its "jti", see [Principal.TokenID]. Whether there
+// it is called: its account and its "jti", see [Principal.TokenID]. It always needs
+// identity:tokens.revoke: the text of one's own token proves that there is one, its
+// name does not. Whether there
 // is such a token is not known. What is remembered of it is forgotten an hour
 // later: no access token lives longer.
 func (o *OrgAdmin) RevokeTokenID(ctx context.Context, account AccountID, id string) (changed bool, err error) {
@@ -105,7 +107,7 @@ func (o *OrgAdmin) revokeToken(ctx context.Context, op string, revoked RevokedTo
 func (c *change) revokeToken(org OrgID, row RevokedToken) (changed bool, err error) {
 	dead := row.Account == "" && !row.Until.IsZero()
 	allowed := func() error { return c.permit(policy.Root) }
-	if !c.who.system && (dead || c.who.is(row.Account)) {
+	if !c.who.system && c.op == "RevokeToken" && (dead || c.who.is(row.Account)) {
 		allowed = c.alive
 	}
 	if err := allowed(); err != nil || dead {

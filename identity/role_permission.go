@@ -3,40 +3,50 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/claviger-go/claviger/policy"
 )
 
-// GrantToRoles adds permissions, or patterns, to many stored roles. Each is a
-// call like [OrgAdmin.UpdateRole]; see [Result].
-func (o *OrgAdmin) GrantToRoles(ctx context.Context, permissions []string, roles []RoleID) ([]Result[RoleID], error) {
-	return eachID(o, "GrantToRoles", roles, func(id RoleID) (bool, error) {
-		return whether(o.editRole(ctx, "GrantToRoles", id, func(_ *change, r *Role) error {
+// AddRolePermissions adds permissions, or patterns, at most 256 of them, to many
+// stored roles. Each is a call like [OrgAdmin.UpdateRole]; see [Result].
+func (o *OrgAdmin) AddRolePermissions(ctx context.Context, roles []RoleID, permissions []string) ([]Result[RoleID], error) {
+	if err := fewNames("AddRolePermissions", permissions); err != nil {
+		return nil, err
+	}
+	return eachID(o, "AddRolePermissions", roles, func(id RoleID) (bool, error) {
+		return whether(o.editRole(ctx, "AddRolePermissions", id, func(_ *change, r *Role) error {
 			r.Permissions = with(r.Permissions, permissions)
 			return nil
 		}))
 	})
 }
 
-// RevokeFromRoles takes permissions, or patterns, out of many stored roles, as
+// RemoveRolePermissions takes permissions, or patterns, out of many stored roles, as
 // they stand there: a pattern that covers one still gives it.
-func (o *OrgAdmin) RevokeFromRoles(ctx context.Context, permissions []string, roles []RoleID) ([]Result[RoleID], error) {
-	return eachID(o, "RevokeFromRoles", roles, func(id RoleID) (bool, error) {
-		return whether(o.editRole(ctx, "RevokeFromRoles", id, func(_ *change, r *Role) error {
+func (o *OrgAdmin) RemoveRolePermissions(ctx context.Context, roles []RoleID, permissions []string) ([]Result[RoleID], error) {
+	if err := fewNames("RemoveRolePermissions", permissions); err != nil {
+		return nil, err
+	}
+	return eachID(o, "RemoveRolePermissions", roles, func(id RoleID) (bool, error) {
+		return whether(o.editRole(ctx, "RemoveRolePermissions", id, func(_ *change, r *Role) error {
 			r.Permissions = without(r.Permissions, permissions)
 			return nil
 		}))
 	})
 }
 
-// GrantPermissions gives permissions, or patterns, to many accounts directly, at
+// AddPermissions gives permissions, or patterns, to many accounts directly, at
 // Root, beside their roles: each account has one role of its own for that, which
 // is not listed. Prefer roles, which say what people are for. It fails like
 // CreateBinding.
-func (o *OrgAdmin) GrantPermissions(ctx context.Context, permissions []string, accounts []AccountID) ([]Result[AccountID], error) {
-	return eachID(o, "GrantPermissions", accounts, func(id AccountID) (changed bool, err error) {
-		err = o.write(ctx, "GrantPermissions", o.org, func(c *change) error {
+func (o *OrgAdmin) AddPermissions(ctx context.Context, accounts []AccountID, permissions []string) ([]Result[AccountID], error) {
+	if err := fewNames("AddPermissions", permissions); err != nil {
+		return nil, err
+	}
+	return eachID(o, "AddPermissions", accounts, func(id AccountID) (changed bool, err error) {
+		err = o.write(ctx, "AddPermissions", o.org, func(c *change) error {
 			changed, err = c.editDirect(o.org, id, func(has []string) []string { return with(has, permissions) })
 			return err
 		})
@@ -44,16 +54,27 @@ func (o *OrgAdmin) GrantPermissions(ctx context.Context, permissions []string, a
 	})
 }
 
-// RevokePermissions takes permissions, or patterns, that accounts have directly
+// RemovePermissions takes permissions, or patterns, that accounts have directly
 // away from them again, as they were given. What their roles give stays.
-func (o *OrgAdmin) RevokePermissions(ctx context.Context, permissions []string, accounts []AccountID) ([]Result[AccountID], error) {
-	return eachID(o, "RevokePermissions", accounts, func(id AccountID) (changed bool, err error) {
-		err = o.write(ctx, "RevokePermissions", o.org, func(c *change) error {
+func (o *OrgAdmin) RemovePermissions(ctx context.Context, accounts []AccountID, permissions []string) ([]Result[AccountID], error) {
+	if err := fewNames("RemovePermissions", permissions); err != nil {
+		return nil, err
+	}
+	return eachID(o, "RemovePermissions", accounts, func(id AccountID) (changed bool, err error) {
+		err = o.write(ctx, "RemovePermissions", o.org, func(c *change) error {
 			changed, err = c.editDirect(o.org, id, func(has []string) []string { return without(has, permissions) })
 			return err
 		})
 		return changed, err
 	})
+}
+
+// fewNames bounds what a call for many does for each of them.
+func fewNames(op string, permissions []string) error {
+	if n := len(permissions); n > maxList {
+		return &Error{Kind: ErrLimit, Op: op, Entity: nounRole, Field: "Permissions", Err: fmt.Errorf("%d, at most %d at a time", n, maxList)}
+	}
+	return nil
 }
 
 // editDirect edits what an account has directly at Root.
@@ -99,7 +120,10 @@ func (c *change) directRole(org OrgID, id AccountID) (Role, bool, error) {
 		case err != nil:
 			return Role{}, false, err
 		case r.Anonymous && !r.Deleted:
-			return r, true, nil
+			n, err := c.tx.Bindings().Count(c.ctx, c.having(FieldRole, string(r.ID)))
+			if err != nil || n == 1 { // somebody else's beside it is not the account's own
+				return r, err == nil, err
+			}
 		}
 	}
 	return Role{}, false, nil
@@ -107,9 +131,13 @@ func (c *change) directRole(org OrgID, id AccountID) (Role, bool, error) {
 
 // with is a list and what it lacks of another.
 func with(list, more []string) []string {
-	out := slices.Clone(list)
+	out, known := slices.Clone(list), make(map[string]bool, len(list)+len(more))
+	for _, s := range list {
+		known[s] = true
+	}
 	for _, s := range more {
-		if !slices.Contains(out, s) {
+		if !known[s] {
+			known[s] = true
 			out = append(out, s)
 		}
 	}
@@ -118,7 +146,11 @@ func with(list, more []string) []string {
 
 // without is a list but for what is in another; nil if nothing is left.
 func without(list, less []string) []string {
-	out := slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(less, s) })
+	gone := make(map[string]bool, len(less))
+	for _, s := range less {
+		gone[s] = true
+	}
+	out := slices.DeleteFunc(slices.Clone(list), func(s string) bool { return gone[s] })
 	if len(out) == 0 {
 		return nil
 	}

@@ -47,6 +47,9 @@ func (c *change) role(org OrgID, name string) (RoleRef, Role, error) {
 	if err != nil {
 		return "", Role{}, err
 	}
+	if row.Anonymous && row.ID != c.direct {
+		return "", Role{}, invalid(nounRole, "ID", "%s is one account's own", name)
+	}
 	if row.State != RoleActive {
 		return "", Role{}, &Error{Kind: ErrDisabled, Entity: nounRole, ID: name, Err: errText("is archived")}
 	}

@@ -74,7 +74,7 @@ func (c *change) mayRotate(org OrgID, id CredentialID, kind CredentialType) (Cre
 		err = &Error{Kind: ErrRevoked, Entity: nounCredential, ID: string(id)}
 	case row.State != CredentialActive:
 		err = &Error{Kind: ErrDisabled, Entity: nounCredential, ID: string(id), Err: errText("is " + string(row.State))}
-	case !row.usable(c.at):
+	case !row.unended(c.at):
 		err = &Error{Kind: ErrExpired, Entity: nounCredential, ID: string(id)}
 	}
 	return row, a, err

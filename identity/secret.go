@@ -51,8 +51,11 @@ func (c *change) insertSecret(row Credential) (out CredentialSecret, err error) 
 		return out, err
 	}
 	kind := token.KindAPIToken
-	if row.Type == ClientSecret {
+	switch row.Type {
+	case ClientSecret:
 		kind = token.KindClientSecret
+	case Invitation:
+		kind = token.KindInvitation
 	}
 	secret, digest, err := token.NewOpaque(c.a.cfg.TokenPrefix, kind, string(row.ID)[len("cr_"):], c.a.cfg.Random)
 	if err != nil {

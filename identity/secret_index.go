@@ -40,6 +40,8 @@ func secretName(c Credential) string {
 		return token.KindAPIToken + "_" + id
 	case ClientSecret:
 		return token.KindClientSecret + "_" + id
+	case Invitation:
+		return token.KindInvitation + "_" + id
 	}
 	return ""
 }

@@ -156,8 +156,8 @@ func TestRevokeCredentials(t *testing.T) {
 	}
 	refused := 0
 	for i, r := range results {
-		row := must(w.in(acme).Credential(w.ctx, r.ID))(t)
-		if i > 0 && r.ID <= results[i-1].ID {
+		row := must(w.in(acme).Credential(w.ctx, r.Item))(t)
+		if i > 0 && r.Item <= results[i-1].Item {
 			t.Error("they are not in order")
 		}
 		switch row.Account {
@@ -185,8 +185,9 @@ func TestRevokeCredentials(t *testing.T) {
 		t.Errorf("%d keys are left of 2", n)
 	}
 	err := w.id.Write(w.ctx, func(ctx context.Context, tx *identity.Tx) error {
-		all := must(tx.System("test").In(acme).RevokeCredentials(ctx, identity.CredentialFilter{State: identity.CredentialActive}))(t)
-		if len(all) != 4 {
+		all := must(tx.System("test").In(acme).RevokeCredentials(ctx, identity.CredentialFilter{Type: identity.APIToken, State: identity.CredentialActive}))(t)
+		wantKind(t, last(tx.System("test").In(acme).RevokeCredentials(ctx, identity.CredentialFilter{State: identity.CredentialActive})), identity.ErrInvalid)
+		if len(all) != 2 {
 			t.Errorf("in a transaction: %+v", all)
 		}
 		return nil

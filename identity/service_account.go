@@ -274,14 +274,31 @@ func (c *change) copyCaller(a Account) error {
 				return err
 			}
 		}
+		role, err := c.copiedRole(a, b.Role)
+		if err != nil {
+			return err
+		}
 		if _, err := c.insertBinding(Binding{
-			Org: a.Org, Subject: SubjectID(a.ID), Role: RoleRef(b.Role), Scope: b.Scope, Effect: b.Effect,
+			Org: a.Org, Subject: SubjectID(a.ID), Role: role, Scope: b.Scope, Effect: b.Effect,
 			Start: timeOf(b.Start), End: timeOf(b.End), Reach: Reach(b.Reach), Condition: b.Condition, Reason: "copied from " + string(c.who.principal.account), Meta: c.created(),
 		}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// copiedRole is the role of a binding that is copied; what somebody has directly is
+// copied with it, so that later changes of one do not reach the other.
+func (c *change) copiedRole(a Account, role string) (RoleRef, error) {
+	if !RoleID(role).valid() {
+		return RoleRef(role), nil
+	}
+	r, err := c.tx.Roles().Find(c.ctx, a.Org, RoleID(role))
+	if err == nil && r.Anonymous {
+		r, err = c.ownRole(a, r)
+	}
+	return RoleRef(r.ID), err
 }
 
 // grantDirect binds permissions to one account through a role of its own.
@@ -291,12 +308,27 @@ func (c *change) grantDirect(a Account, permissions []string, scope policy.Path)
 		return err
 	}
 	r := Role{
-		ID: id, Org: a.Org, Name: strings.ReplaceAll(string(a.ID)+"."+string(id), "_", "-"), Permissions: permissions,
+		ID: id, Org: a.Org, Name: directName(a, id), Permissions: permissions,
 		Anonymous: true, State: RoleActive, Meta: c.created(),
 	}
 	if err := c.insertRole(r); err != nil {
 		return err
 	}
+	c.direct = id
 	_, err = c.createBinding(a.Org, BindingSpec{Subject: SubjectID(a.ID), Role: string(id), Scope: scope, Reason: "direct permissions"})
 	return err
+}
+
+// ownRole is a role like one of somebody else's own.
+func (c *change) ownRole(a Account, r Role) (Role, error) {
+	id, err := changeID[Role](c, "ro_")
+	if err != nil {
+		return Role{}, err
+	}
+	r.ID, r.Name, r.Meta = id, directName(a, id), c.created()
+	return r, c.insertRole(r)
+}
+
+func directName(a Account, id RoleID) string {
+	return strings.ReplaceAll(string(a.ID)+"."+string(id), "_", "-")
 }

@@ -13,7 +13,7 @@ import (
 // A statement that fails is undone alone, and the host may go on. Contexts do
 // not cut a statement short, since the engine would answer by undoing
 // everything: they are looked at before it. Rows that are open when fn returns
-// are closed. The zero value refuses everything.
+// are closed. The zero value is of no use.
 type SQL struct{ t *Tx }
 
 // SQL is for the host's own statements.
@@ -24,48 +24,43 @@ func (t *Tx) SQL() SQL { return SQL{t} }
 // ROLLBACK, SAVEPOINT, RELEASE) or reach beyond it (ATTACH, DETACH, PRAGMA,
 // VACUUM), and after the end of Write; or ErrBusy after Config.MaxWrite.
 func (s SQL) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	var result sql.Result
-	err := s.run(ctx, "Exec", query, func() (err error) {
-		result, err = s.t.tx.ExecContext(ctx, query, args...)
-		return err
-	})
-	return result, err
+	if err := s.begin(ctx, "Exec", query); err != nil {
+		return nil, err
+	}
+	result, err := s.t.tx.ExecContext(ctx, query, args...)
+	return result, s.end("Exec", err)
 }
 
 // QueryContext runs a statement that returns rows. It fails like ExecContext.
 func (s SQL) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	var rows *sql.Rows
-	err := s.run(ctx, "Query", query, func() (err error) {
-		rows, err = s.t.tx.QueryContext(ctx, query, args...)
-		return err
-	})
-	return rows, err
+	if err := s.begin(ctx, "Query", query); err != nil {
+		return nil, err
+	}
+	rows, err := s.t.tx.QueryContext(ctx, query, args...)
+	return rows, s.end("Query", err)
 }
 
 // QueryRowContext runs a statement of whose rows only the first matters. What
 // ExecContext would refuse has no row; and it fails the whole of Write, since
 // Scan cannot say why.
 func (s SQL) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	var row *sql.Row
-	err := s.run(ctx, "QueryRow", query, func() error {
-		row = s.t.tx.QueryRowContext(ctx, query, args...)
-		return row.Err()
-	})
-	if row == nil {
-		if s.t == nil {
-			return new(sql.Row) // its Scan panics, as that of any row that nobody made
-		}
-		if s.t.lost == nil {
-			s.t.lost = err
-		}
-		row = s.t.tx.QueryRowContext(ctx, `SELECT 1 WHERE 0`)
+	err := s.begin(ctx, "QueryRow", query)
+	switch {
+	case err == nil:
+		row := s.t.tx.QueryRowContext(ctx, query, args...)
+		_ = s.end("QueryRow", row.Err()) // which Scan returns, or the end of Write
+		return row
+	case s.t == nil:
+		return new(sql.Row) // whose Scan panics, as that of any row that nobody made
+	case s.t.lost == nil:
+		s.t.lost = err
 	}
-	return row
+	return s.t.tx.QueryRowContext(ctx, `SELECT 1 WHERE 0`)
 }
 
-// run makes a statement a part of its own, so that a failure undoes it alone;
+// begin makes a statement a part of its own, so that a failure undoes it alone;
 // and so that it shows when one has ended the transaction all the same.
-func (s SQL) run(ctx context.Context, op, query string, statement func() error) error {
+func (s SQL) begin(ctx context.Context, op, query string) error {
 	if s.t == nil {
 		return &Error{Kind: ErrInvalid, Op: op, Entity: "transaction", Err: errText("SQL is not of a transaction")}
 	}
@@ -80,13 +75,18 @@ func (s SQL) run(ctx context.Context, op, query string, statement func() error) 
 		t.lost = err
 		return wrap(op, err)
 	}
-	failed := statement()
-	end := t.tx.Release
+	return nil
+}
+
+// end keeps the part, or undoes it if the statement failed.
+func (s SQL) end(op string, failed error) error {
+	end := s.t.tx.Release
 	if failed != nil {
-		end = t.tx.RollbackTo
+		end = s.t.tx.RollbackTo
 	}
 	if err := end(); err != nil {
-		t.lost = err
+		s.t.lost = err
+		s.t.a.inDoubt(err) // the statement may have committed what came before it
 		return wrap(op, err)
 	}
 	return failed

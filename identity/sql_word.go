@@ -3,24 +3,44 @@ package identity
 import "strings"
 
 // transactionWord is the word of a text of SQL that begins a statement which
-// is not for the host to make inside Write, "" if there is none. What follows
-// in a text that creates something is its body, and is not looked at.
+// is not for the host to make inside Write, "" if there is none. The END of a
+// trigger's body is none of them.
 func transactionWord(text string) string {
-	for first := true; ; first = false {
+	body := false // of a trigger
+	for {
 		text = skipBlank(text)
 		if text == "" {
 			return ""
 		}
 		switch word := strings.ToUpper(leadingWord(text)); word {
-		case "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH", "PRAGMA", "VACUUM":
+		case "END":
+			if !body {
+				return word
+			}
+			body = false
+		case "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH", "PRAGMA", "VACUUM":
 			return word
 		case "CREATE":
-			if first {
-				return ""
-			}
+			body = createsTrigger(text)
 		}
 		text = afterStatement(text)
 	}
+}
+
+// createsTrigger reports whether a statement that begins with CREATE makes a
+// trigger, whose body has statements of its own.
+func createsTrigger(text string) bool {
+	for range 2 { // CREATE, and perhaps TEMP
+		text = skipBlank(text[len(leadingWord(text)):])
+		switch strings.ToUpper(leadingWord(text)) {
+		case "TRIGGER":
+			return true
+		case "TEMP", "TEMPORARY":
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // skipBlank takes away white space, empty statements and comments.

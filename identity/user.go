@@ -65,16 +65,20 @@ func (o *OrgAdmin) makeUser(ctx context.Context, op string, spec UserSpec) (out 
 }
 
 func (c *change) createUser(org OrgID, spec UserSpec) (Account, error) {
+	if spec.Inactive {
+		return c.createUserIn(org, spec, AccountInactive)
+	}
+	return c.createUserIn(org, spec, AccountActive)
+}
+
+func (c *change) createUserIn(org OrgID, spec UserSpec, state AccountState) (Account, error) {
 	id, err := changeID[Account](c, "us_")
 	if err != nil {
 		return Account{}, err
 	}
 	a := Account{
 		ID: id, Org: org, Kind: User, DisplayName: spec.DisplayName, Description: spec.Description,
-		Labels: spec.Labels, External: spec.External, State: AccountActive, Meta: c.created(),
-	}
-	if spec.Inactive {
-		a.State = AccountInactive
+		Labels: spec.Labels, External: spec.External, State: state, Meta: c.created(),
 	}
 	if a.Boundary, err = c.boundary(org, spec.Boundary); err != nil {
 		return Account{}, err

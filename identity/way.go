@@ -11,12 +11,13 @@ const (
 	WayAccessToken         // an access token of ours, see [Authority.Authenticate]
 	WayAssertion           // a signed assertion, see [Authority.ExchangeAssertion]
 	WayVouch               // a login that the host made itself, see [OrgAdmin.Vouch]
-	WayClientAssertion     // a signed assertion that authenticates a client, see [Authority.AuthenticateAssertion]
+	WayClientAssertion     // a signed assertion that authenticates a client, see [Authority.AuthenticateClientAssertion]
 	WayChallenge           // a signed challenge, see [Authority.ExchangeChallenge]
 	WaySignature           // a signature for a purpose of the host, see [Authority.VerifySignature]
 	WayAction              // a request that was signed itself, see [Authority.VerifyAction]
 	WayAPIToken            // an API token, see [OrgAdmin.CreateAPIToken]
 	WayClientSecret        // a client secret, see [Authority.ExchangeClientSecret]
+	WayInvitation          // an invitation that is accepted, see [Authority.AcceptInvitation]; it gives no Principal
 	ways                   // how many there are, with none
 )
 
@@ -32,6 +33,7 @@ func (Way) names() [ways]string {
 		WayAPIToken:        "api-token",
 		WayClientSecret:    "client-secret",
 		WayAction:          "action",
+		WayInvitation:      "invitation",
 	}
 }
 
@@ -50,4 +52,12 @@ func (w Way) String() string {
 		return ""
 	}
 	return w.names()[w]
+}
+
+// wants is the state of an account that comes in this way.
+func (w Way) wants() AccountState {
+	if w == WayInvitation {
+		return AccountInvited
+	}
+	return AccountActive
 }

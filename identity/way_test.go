@@ -22,8 +22,10 @@ type entrant struct {
 	w        *world
 	org      identity.OrgID
 	account  identity.AccountID
+	accounts []identity.AccountID // the guests with it
+	guests   []guest              // who have not accepted: each can once
 	key      identity.CredentialID
-	keys     []identity.CredentialID // all of it
+	keys     []identity.CredentialID // all of the account
 	bearer   string
 	tokenID  string
 	revision uint64 // of a session
@@ -46,6 +48,12 @@ func (w *world) entrant() *entrant {
 	exchange := func() string {
 		return must(w.id.ExchangeAssertion(w.ctx, assertion(), identity.TokenRequest{}))(w.t).Token.Reveal()
 	}
+	e.accounts = []identity.AccountID{e.account}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		g := w.invite(e.org, identity.InvitationSpec{User: identity.UserSpec{Email: name + "@example.com"}, Validity: credentialLife})
+		must(in.ExtendAccount(w.ctx, g.id, w.clock.Now().Add(accountLife)))(w.t)
+		e.accounts, e.guests = append(e.accounts, g.id), append(e.guests, g)
+	}
 	e.bearer = exchange()
 	e.tokenID = must(w.id.Authenticate(w.ctx, e.bearer))(w.t).TokenID()
 	e.revision = w.login(e.org, e.account).Revision()
@@ -64,7 +72,7 @@ func (w *world) entrant() *entrant {
 			now := w.clock.Now()
 			return last(w.in(e.org).Vouch(w.ctx, e.account, identity.Login{AuthTime: now, NotAfter: now.Add(time.Hour), Revision: e.revision}))
 		},
-		identity.WayClientAssertion: func() error { return last(w.id.AuthenticateAssertion(w.ctx, assertion())) },
+		identity.WayClientAssertion: func() error { return last(w.id.AuthenticateClientAssertion(w.ctx, assertion())) },
 		identity.WayChallenge:       func() error { return w.answer(w.signChallenge(e.key, private)) },
 		identity.WaySignature: func() error {
 			return last(w.id.VerifySignature(w.ctx, e.key, purpose, alg, []byte("hook"), signature))
@@ -76,8 +84,24 @@ func (w *world) entrant() *entrant {
 		identity.WayClientSecret: func() error {
 			return last(w.id.AuthenticateClientSecret(w.ctx, string(e.account), secret.Secret.Reveal()))
 		},
+		identity.WayInvitation: func() error {
+			err := e.guests[0].accept()
+			if err == nil {
+				e.guests = e.guests[1:]
+			}
+			return err
+		},
 	}
 	return e
+}
+
+// proofs is every credential that is not used up.
+func (e *entrant) proofs() []identity.CredentialID {
+	all := slices.Clone(e.keys)
+	for _, g := range e.guests {
+		all = append(all, g.key)
+	}
+	return all
 }
 
 // dying is one way for an entrant to end.
@@ -93,8 +117,13 @@ type dying struct {
 func fresh() []identity.Way {
 	return []identity.Way{
 		identity.WayAssertion, identity.WayClientAssertion, identity.WayChallenge, identity.WaySignature, identity.WayAPIToken, identity.WayClientSecret,
+		identity.WayInvitation,
 	}
 }
+
+// inactive is the ending whose undoing ends invitations: the account is active
+// without them.
+const inactive = "account inactive"
 
 func dyings() map[string]dying {
 	do := func(f func(e *entrant) error) func(*entrant) {
@@ -107,7 +136,17 @@ func dyings() map[string]dying {
 	}
 	each := func(f func(e *entrant, id identity.CredentialID) error) func(*entrant) {
 		return do(func(e *entrant) error {
-			for _, id := range e.keys {
+			for _, id := range e.proofs() {
+				if err := f(e, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	whose := func(f func(e *entrant, id identity.AccountID) error) func(*entrant) {
+		return do(func(e *entrant) error {
+			for _, id := range e.accounts {
 				if err := f(e, id); err != nil {
 					return err
 				}
@@ -125,11 +164,15 @@ func dyings() map[string]dying {
 			do(func(e *entrant) error { return last(e.w.sys().ResumeOrg(e.w.ctx, e.org)) })},
 		"org deleted":    {do(func(e *entrant) error { return last(e.w.sys().DeleteOrg(e.w.ctx, e.org)) }), nil, identity.ErrDisabled, nil},
 		"org signed out": {do(func(e *entrant) error { return last(e.w.sys().SignOutOrg(e.w.ctx, e.org)) }), fresh(), identity.ErrRevoked, nil},
-		"account inactive": {do(func(e *entrant) error { return last(e.w.in(e.org).DeactivateAccount(e.w.ctx, e.account)) }), nil, identity.ErrDisabled,
-			do(func(e *entrant) error { return last(e.w.in(e.org).ActivateAccount(e.w.ctx, e.account)) })},
-		"account archived":   {do(func(e *entrant) error { return last(e.w.in(e.org).ArchiveAccount(e.w.ctx, e.account)) }), nil, identity.ErrDisabled, nil},
-		"account deleted":    {do(func(e *entrant) error { return last(e.w.in(e.org).DeleteAccount(e.w.ctx, e.account)) }), nil, identity.ErrDisabled, nil},
-		"account signed out": {do(func(e *entrant) error { return last(e.w.in(e.org).SignOutAccount(e.w.ctx, e.account)) }), fresh(), identity.ErrRevoked, nil},
+		inactive: {whose(func(e *entrant, id identity.AccountID) error {
+			return last(e.w.in(e.org).DeactivateAccount(e.w.ctx, id))
+		}), nil, identity.ErrDisabled,
+			whose(func(e *entrant, id identity.AccountID) error {
+				return last(e.w.in(e.org).ActivateAccount(e.w.ctx, id))
+			})},
+		"account archived":   {whose(func(e *entrant, id identity.AccountID) error { return last(e.w.in(e.org).ArchiveAccount(e.w.ctx, id)) }), nil, identity.ErrDisabled, nil},
+		"account deleted":    {whose(func(e *entrant, id identity.AccountID) error { return last(e.w.in(e.org).DeleteAccount(e.w.ctx, id)) }), nil, identity.ErrDisabled, nil},
+		"account signed out": {whose(func(e *entrant, id identity.AccountID) error { return last(e.w.in(e.org).SignOutAccount(e.w.ctx, id)) }), fresh(), identity.ErrRevoked, nil},
 		"account expired":    {wait(accountLife), nil, identity.ErrExpired, nil},
 		"credential disabled": {each(func(e *entrant, id identity.CredentialID) error {
 			return last(e.w.in(e.org).DisableCredential(e.w.ctx, id))
@@ -198,7 +241,8 @@ func TestSec35_EveryWay(t *testing.T) {
 			}
 			d.undo(e)
 			for in, enter := range e.enter {
-				if err, old := enter(), !slices.Contains(fresh(), in) && !slices.Contains(d.spares, in); (err != nil) != old {
+				old := !slices.Contains(fresh(), in) && !slices.Contains(d.spares, in) || name == inactive && in == identity.WayInvitation
+				if err := enter(); (err != nil) != old {
 					t.Errorf("undone, %s: %v", in, err)
 				}
 			}
@@ -216,7 +260,9 @@ func TestSec65_EveryWayIsObserved(t *testing.T) {
 			t.Fatalf("%s: %v", in, err)
 		}
 	}
-	must(w.in(e.org).DeactivateAccount(w.ctx, e.account))(t)
+	for _, id := range e.accounts {
+		must(w.in(e.org).DeactivateAccount(w.ctx, id))(t)
+	}
 	for in, enter := range e.enter {
 		if err := enter(); err == nil {
 			t.Fatalf("%s: was let in", in)
@@ -224,7 +270,7 @@ func TestSec65_EveryWayIsObserved(t *testing.T) {
 	}
 	accepted, refused := map[identity.Way]bool{}, map[identity.Way]bool{}
 	for _, seen := range o.all(w) {
-		if seen.Account != e.account || seen.Org != e.org {
+		if invited := seen.Way == identity.WayInvitation; !slices.Contains(e.accounts, seen.Account) || (seen.Account != e.account) != invited || seen.Org != e.org {
 			t.Errorf("%v of %s: account %q of %q (%v)", seen.Way, seen.Outcome, seen.Account, seen.Org, seen.Err)
 		}
 		switch seen.Outcome {

@@ -12,7 +12,9 @@ import "context"
 // may share one. When it fails, so does the call, though it is committed and in
 // force; it is tried again with the next one, and about four times in
 // [Config.MaxStaleness]. Load is called by [New]: a revision ahead of the
-// database proves that it was rolled back.
+// database proves that it was rolled back. The incarnation names the history that
+// the revision is of: when neither the database nor the file beside it knows that
+// one, New cannot tell what is missing, and holds secrets if it raises the fence.
 type Witness interface {
 	Store(ctx context.Context, revision uint64, incarnation string) error
 	// Load returns what was stored last, and zero values when nothing was.

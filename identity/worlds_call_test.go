@@ -101,7 +101,7 @@ func (o *modelOrg) live(subject string) bool {
 
 func (o *modelOrg) usable(role string) bool {
 	r := o.role(role)
-	return r != nil && !r.archived
+	return r != nil && !r.archived && !r.own
 }
 
 func systemGroup(id string) bool {

@@ -38,6 +38,7 @@ type modelAccount struct {
 type modelRole struct {
 	permissions, exclusions, includes []string
 	archived                          bool
+	own                               bool // one account's direct permissions
 }
 
 type modelBinding struct {

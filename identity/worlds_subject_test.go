@@ -64,7 +64,7 @@ func (s *scene) createServiceAccount() {
 			s.fail("%v", err)
 		}
 		if s.org.role(string(b.Role)) == nil { // of the direct permissions
-			s.org.roles[string(b.Role)] = &modelRole{permissions: spec.Permissions}
+			s.org.roles[string(b.Role)] = &modelRole{permissions: spec.Permissions, own: true}
 		}
 		s.org.bindings[string(b.ID)] = modelBinding{subject: string(sa.ID), role: string(b.Role), scope: "/"}
 		n++

@@ -56,7 +56,7 @@ func (u usage) Ending(ctx context.Context, q identity.Ending, limit int) ([]iden
 			e.valid_until AS ends_at, a.created_by AS owner, e.created_by AS creator
 			FROM identity_credential e JOIN identity_org o ON o.id = e.org_id
 			JOIN identity_account a ON a.org_id = e.org_id AND a.id = e.account_id` + span +
-			` AND e.state IN ('active', 'pending') AND a.state IN ('active', 'invited')` + fresh + `e.account_id AND m.credential_id = e.id)`
+			` AND e.state IN ('active', 'pending') AND e.type <> 'invitation' AND a.state IN ('active', 'invited')` + fresh + `e.account_id AND m.credential_id = e.id)`
 	)
 	var found []endingRow
 	err := u.run.all(ctx, &found, accounts+" UNION ALL "+credentials+order,

@@ -8,7 +8,7 @@ const digit = 0x80
 
 // base32Values has the value of each character, 0 for what is not in the alphabet.
 var base32Values = [256]byte{
-	'0': digit | 0, '1': digit | 1, '2': digit | 2, '3': digit | 3, '4': digit | 4, '5': digit | 5, '6': digit | 6, '7': digit | 7,
+	'0': digit, '1': digit | 1, '2': digit | 2, '3': digit | 3, '4': digit | 4, '5': digit | 5, '6': digit | 6, '7': digit | 7,
 	'8': digit | 8, '9': digit | 9, 'a': digit | 10, 'b': digit | 11, 'c': digit | 12, 'd': digit | 13, 'e': digit | 14, 'f': digit | 15,
 	'g': digit | 16, 'h': digit | 17, 'j': digit | 18, 'k': digit | 19, 'm': digit | 20, 'n': digit | 21, 'p': digit | 22, 'q': digit | 23,
 	'r': digit | 24, 's': digit | 25, 't': digit | 26, 'v': digit | 27, 'w': digit | 28, 'x': digit | 29, 'y': digit | 30, 'z': digit | 31,

@@ -13,6 +13,7 @@ import (
 const (
 	KindAPIToken     = "at" // proves an account by itself, at every request
 	KindClientSecret = "cs" // proves a client at a token endpoint (RFC 6749 section 2.3.1)
+	KindInvitation   = "iv" // makes the account that was invited active, once
 )
 
 // An opaque secret is <prefix>_<kind>_<id><secret><checksum>: a prefix that the host has chosen, two letters for its kind,
@@ -41,7 +42,7 @@ type Opaque struct {
 	digest [sha256.Size]byte
 }
 
-// Kind is [KindAPIToken], [KindClientSecret], or another pair of lower-case letters.
+// Kind is [KindAPIToken], [KindClientSecret], [KindInvitation], or another pair of lower-case letters.
 func (o Opaque) Kind() string {
 	if o.text == "" {
 		return ""

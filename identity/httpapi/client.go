@@ -135,7 +135,7 @@ func authenticateClient(id *identity.Authority, r *http.Request, values url.Valu
 
 func (c client) authenticate(ctx context.Context, id *identity.Authority) (identity.Principal, error) {
 	if c.assertion != "" {
-		return id.AuthenticateAssertion(ctx, c.assertion)
+		return id.AuthenticateClientAssertion(ctx, c.assertion)
 	}
 	return id.AuthenticateClientSecret(ctx, c.id, c.secret)
 }

@@ -165,7 +165,11 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			return nil, errors.Join(errUnsigned, err)
 		}
 	}
-	if len(r.Trailer) > 0 || r.ContentLength >= 0 && r.ContentLength != int64(len(body)) { // trailers are known once the body is read
+	length := r.ContentLength
+	if length < 0 && len(body) == 0 {
+		return nil, errUnsigned // a body was announced: somebody has read it before
+	}
+	if len(r.Trailer) > 0 || length >= 0 && length != int64(len(body)) { // trailers are known once the body is read
 		return nil, errUnsigned
 	}
 	return body, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
@@ -122,9 +121,6 @@ func named(op string, err error) error {
 	var e *identity.Error
 	if !errors.As(err, &e) {
 		return &identity.Error{Kind: identity.ErrStorage, Op: op, Entity: "database", Err: err}
-	}
-	if _, bare := err.(*identity.Error); !bare { //nolint:errorlint // what stands around it is kept below
-		return &identity.Error{Kind: e.Kind, Op: op, Entity: e.Entity, ID: e.ID, Field: e.Field, Err: fmt.Errorf("%w", err)}
 	}
 	renamed := *e
 	renamed.Op = op

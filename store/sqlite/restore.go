@@ -19,6 +19,14 @@ import (
 // "<to>.fence" knows of it, which is why that file stays. A WAL that the old
 // database has left is removed: SQLite would lay it over the new one.
 //
+// The fence file knows of orgs and accounts that were suspended, deactivated,
+// archived, deleted, signed out or given an earlier end, of credentials that were
+// disabled, revoked or rotated, of signing keys that were compromised, and of
+// bindings that allowed and were deleted. It does not know of what was taken away
+// otherwise, which is to be done again by hand: members that were removed, groups
+// and roles that were deleted or narrowed, denies that were made, and boundaries
+// that were set.
+//
 // The backup may also be a plain copy of a database and, if it has one, of its
 // WAL, which are read and not changed; nobody may be writing to them. Restore
 // brings the copy to this release's schema and checks it from end to end before

@@ -119,6 +119,11 @@ func endingLaws(t *testing.T, s identity.Store) {
 			a.ValidUntil = time.Time{}
 			ok(t, tx.Accounts().Update(ctx, a))
 		}
+		a, c := account(home, 30), credential(home, 30)
+		a.State, a.ValidUntil, a.CreatedAt, a.External = identity.AccountInvited, time.Time{}, hour(-24), identity.ExternalID{}
+		c.Account, c.Type, c.State, c.ValidUntil, c.CreatedAt = a.ID, identity.Invitation, identity.CredentialActive, hour(3), hour(-24)
+		ok(t, tx.Accounts().Insert(ctx, a))
+		ok(t, tx.Credentials().Insert(ctx, c))
 	})
 	due := func(ctx context.Context, tx identity.Txn, q identity.Ending, limit int, want ...string) {
 		t.Helper()

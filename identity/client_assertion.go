@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// AuthenticateAssertion verifies a signed assertion as the authentication of a
+// AuthenticateClientAssertion verifies a signed assertion as the authentication of a
 // client (RFC 7523 section 2.2, "private_key_jwt") and returns who signed it. It
 // says the same as one for [Authority.ExchangeAssertion], but that its "aud" is
 // always the issuer, whatever Config.InsecureAcceptEndpointAudience allows. It is
@@ -16,11 +16,11 @@ import (
 // The principal is as if the account had come with an access token made now: it
 // ends after Config.TokenLife, and [Authority.IssueToken] makes a token of it. It
 // fails like Authenticate.
-func (a *Authority) AuthenticateAssertion(ctx context.Context, assertion string) (Principal, error) {
+func (a *Authority) AuthenticateClientAssertion(ctx context.Context, assertion string) (Principal, error) {
 	p, err := a.authenticateAssertion(ctx, assertion)
 	if err != nil {
 		a.turnedAway(WayClientAssertion, "", err)
-		return Principal{}, wrap("AuthenticateAssertion", err)
+		return Principal{}, wrap("AuthenticateClientAssertion", err)
 	}
 	return p, nil
 }
@@ -36,7 +36,7 @@ func (a *Authority) authenticateAssertion(ctx context.Context, raw string) (Prin
 	return p, nil
 }
 
-// ExchangeClientAssertion is AuthenticateAssertion and a token made of it: the grant
+// ExchangeClientAssertion is AuthenticateClientAssertion and a token made of it: the grant
 // client_credentials (RFC 6749 section 4.4), cut down to what is asked for. A request
 // that makes no sense fails with ErrInvalid or ErrLimit, once the assertion is
 // accepted and without using it up.

@@ -17,7 +17,7 @@ import (
 func TestClientAssertion(t *testing.T) {
 	w := open(t)
 	c := w.caller()
-	p := must(w.id.AuthenticateAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
+	p := must(w.id.AuthenticateClientAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key)))(t)
 	if p.Account() != c.sa.ID || p.Credential() != c.sa.Key.ID || p.Way() != identity.WayClientAssertion || p.TokenID() != "" {
 		t.Errorf("%s by %s, %s", p, p.Credential(), p.Way())
 	}
@@ -62,7 +62,7 @@ func TestSec41_OneUseWhateverFor(t *testing.T) {
 	c := w.caller()
 	raw := w.assertion(c.sa.Key.ID, c.sa.ID, c.key)
 	uses := []func() error{
-		func() error { return last(w.id.AuthenticateAssertion(w.ctx, raw)) },
+		func() error { return last(w.id.AuthenticateClientAssertion(w.ctx, raw)) },
 		func() error { return last(w.id.ExchangeClientAssertion(w.ctx, raw, identity.TokenRequest{})) },
 		func() error { return last(w.id.ExchangeAssertion(w.ctx, raw, identity.TokenRequest{})) },
 	}

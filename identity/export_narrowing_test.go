@@ -1,0 +1,5 @@
+package identity
+
+// Severity orders the states of a noun by how much they refuse; unknown ones are
+// less than 0.
+func Severity(noun, state string) int { return severity(noun, state) }

@@ -1,0 +1,317 @@
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/claviger-go/claviger/policy"
+	"github.com/claviger-go/claviger/token"
+)
+
+// An invitation is a user that can do nothing yet, in the state AccountInvited,
+// and a credential of the type Invitation, whose secret makes it active, once.
+
+const (
+	invitationLife    = 7 * 24 * time.Hour  // unless its maker says otherwise
+	maxInvitationLife = 30 * 24 * time.Hour // at most
+)
+
+// InvitationSpec is what an invitation is made of.
+type InvitationSpec struct {
+	// User is who is invited, with the groups and the roles that it is given at once
+	// and can use once it has accepted. Inactive makes no sense here.
+	User UserSpec
+	// Bindings are its further rights, each without a subject, which is the new
+	// account; at most 256.
+	Bindings []BindingSpec
+	// Validity is how long the invitation can be accepted: zero means 7 days, or less
+	// if the org allows less; the most is 30 days, or the org's own maximum.
+	Validity time.Duration
+}
+
+// InvitationResult is an invitation that was just made. This is the only time that
+// its secret is to be had: what is stored is a digest.
+type InvitationResult struct {
+	Account    Account
+	Credential Credential
+	Secret     token.Secret // prints as [redacted]; for the message that the host sends
+}
+
+// Invite makes a user that can do nothing until it accepts, see
+// [Authority.AcceptInvitation], and the secret to accept with, which the host sends
+// to it. What it is given is judged as that of a user who is made active: it fails
+// like CreateUser, AddMember and CreateBinding.
+//
+// Who has not accepted yet is what [OrgAdmin.Accounts] has in the state
+// AccountInvited. [OrgAdmin.ActivateAccount] makes such an account active without
+// its doing, and the invitation is over.
+func (o *OrgAdmin) Invite(ctx context.Context, spec InvitationSpec) (out InvitationResult, err error) {
+	const op = "Invite"
+	if err := spec.check(); err != nil {
+		return out, wrap(op, err)
+	}
+	defer o.compileAhead(ctx, op, policy.Root, spec.Bindings...)()
+	err = o.write(ctx, op, o.org, func(c *change) error {
+		a, err := c.createUserIn(o.org, spec.User, AccountInvited)
+		if err != nil {
+			return err
+		}
+		if err := c.equip(a, nil, nil, spec.Bindings); err != nil {
+			return err
+		}
+		out, err = c.invite(a, spec.Validity, "")
+		return err
+	})
+	if err != nil {
+		return InvitationResult{}, err
+	}
+	return out, nil
+}
+
+// InviteMany is [OrgAdmin.Invite] for many. Changed says that the invitation was made.
+func (o *OrgAdmin) InviteMany(ctx context.Context, specs []InvitationSpec) ([]Result[InvitationResult], error) {
+	return each(o, "InviteMany", specs, func(spec InvitationSpec) (InvitationResult, bool, error) {
+		made, err := o.Invite(ctx, spec)
+		return made, err == nil, err
+	})
+}
+
+// ResendInvitation makes a new secret for an account that has not accepted, good
+// for validity as in [InvitationSpec]. The one before is dead from then on. It takes
+// that the actor holds every right that the account has, and fails with ErrConflict
+// for an account that is not, or no longer, invited.
+func (o *OrgAdmin) ResendInvitation(ctx context.Context, account AccountID, validity time.Duration) (out InvitationResult, err error) {
+	const op = "ResendInvitation"
+	if !account.valid() {
+		return out, wrap(op, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
+	}
+	if err := checkInvitationLife(validity); err != nil {
+		return out, wrap(op, err)
+	}
+	err = o.write(ctx, op, o.org, func(c *change) error {
+		a, err := c.invited(o.org, account)
+		if err != nil {
+			return err
+		}
+		if err := c.controls(a); err != nil {
+			return err
+		}
+		out, err = c.resend(a, validity)
+		return err
+	})
+	if err != nil {
+		return InvitationResult{}, err
+	}
+	return out, nil
+}
+
+// RevokeInvitation deletes an account that has not accepted, as
+// [OrgAdmin.DeleteAccount] does: its secret is dead, and its e-mail address stays
+// taken. It fails with ErrConflict for an account that is not, or no longer,
+// invited. To end the secret alone, revoke the credential; ResendInvitation makes
+// another.
+func (o *OrgAdmin) RevokeInvitation(ctx context.Context, account AccountID) (changed bool, err error) {
+	return whether(o.editAccount(ctx, "DeleteAccount", account, func(c *change, a *Account) error {
+		if err := stillInvited(*a); err != nil {
+			return err
+		}
+		return c.endAccount(a, AccountDeleted)
+	}))
+}
+
+// AcceptInvitation makes the account of an invitation active and uses the
+// invitation up: both happen, or neither, and once. as is who has accepted, for the
+// host's login: it becomes the account's external id. The zero value leaves what
+// the account has; with another than it has the call fails with ErrConflict, as it
+// does when another account of the org has that one.
+//
+// Whatever else is wrong, that it has ended, was revoked, used or sent anew, that
+// there is none, or that its org is suspended, fails like Authenticate and writes
+// nothing. The account is no [Principal] by this: the host logs it in, see
+// [OrgAdmin.Vouch].
+func (a *Authority) AcceptInvitation(ctx context.Context, secret string, as ExternalID) (Account, error) {
+	accepted, err := a.acceptInvitation(ctx, secret, as)
+	if err != nil {
+		a.turnedAway(WayInvitation, "", err)
+		return Account{}, wrap("AcceptInvitation", err)
+	}
+	return accepted, nil
+}
+
+func (a *Authority) acceptInvitation(ctx context.Context, secret string, as ExternalID) (accepted Account, err error) {
+	if err := as.check(); err != nil {
+		return accepted, err
+	}
+	now := a.clock.Now()
+	if err := a.answers(ctx, now); err != nil {
+		return accepted, err
+	}
+	entry, _, err := a.proveSecret(secret, a.cfg.TokenPrefix+"_"+token.KindInvitation+"_")
+	if err != nil {
+		return accepted, err
+	}
+	p, err := a.standsOn(ctx, WayInvitation, entry, now, 0)
+	if err != nil {
+		return accepted, err
+	}
+	err = a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
+		c := a.newChange(ctx, tx, cand, actor{principal: p.p}, "AcceptInvitation", p.p.org)
+		if accepted, err = c.accept(as); err != nil {
+			return cand, err
+		}
+		next, err := c.finish()
+		if err != nil {
+			return cand, err
+		}
+		return next.complete(), nil
+	})
+	if err == nil {
+		a.came(p.p, a.clock.Now())
+	}
+	return accepted, err
+}
+
+// accept makes the account of who acts active, if everything that its invitation
+// stands on is alive still.
+func (c *change) accept(as ExternalID) (Account, error) {
+	p := c.who.principal
+	if err := c.a.aliveIn(c.ctx, c.tx, c.base, p, c.now); err != nil {
+		return Account{}, err
+	}
+	before, err := c.tx.Accounts().Find(c.ctx, p.org, p.account)
+	if err != nil {
+		return Account{}, err
+	}
+	after := before
+	after.State, after.Meta = AccountActive, c.updated(before.Meta)
+	if !as.IsZero() && as != before.External {
+		if !before.External.IsZero() {
+			return Account{}, conflict(nounAccount, string(before.ID), "External", "is of somebody else")
+		}
+		if err := c.freeExternal(p.org, p.account, as); err != nil {
+			return Account{}, err
+		}
+		after.External = as
+	}
+	if err := c.tx.Accounts().Update(c.ctx, after); err != nil {
+		return Account{}, err
+	}
+	d, err := c.draft(p.org)
+	if err != nil {
+		return Account{}, err
+	}
+	d.putAccount(after)
+	if err := c.record(p.org, nounAccount, string(p.account), "accept", before, after); err != nil {
+		return Account{}, err
+	}
+	return after, c.endInvitations(after)
+}
+
+func (s InvitationSpec) check() error {
+	if err := checkLists(s.User.Groups, s.User.Roles, s.Bindings, nil); err != nil {
+		return err
+	}
+	if s.User.Inactive {
+		return invalid(nounAccount, "Inactive", "who accepts an invitation is active")
+	}
+	return checkInvitationLife(s.Validity)
+}
+
+func checkInvitationLife(validity time.Duration) error {
+	if validity < 0 || validity > maxInvitationLife {
+		return invalid(nounCredential, "Validity", "%s is not between 0 and %s", validity, maxInvitationLife)
+	}
+	return nil
+}
+
+// invited finds an account that has not accepted yet.
+func (c *change) invited(org OrgID, id AccountID) (Account, error) {
+	a, err := c.liveAccount(org, id)
+	if err != nil {
+		return a, err
+	}
+	return a, stillInvited(a)
+}
+
+func stillInvited(a Account) error {
+	if a.State != AccountInvited {
+		return conflict(nounAccount, string(a.ID), "State", "is "+string(a.State))
+	}
+	return nil
+}
+
+// invite makes the secret of an invitation, in the place of another one if that is
+// not empty.
+func (c *change) invite(a Account, validity time.Duration, replaced CredentialID) (InvitationResult, error) {
+	if validity == 0 {
+		v, err := c.view(a.Org)
+		if err != nil {
+			return InvitationResult{}, err
+		}
+		validity = min(invitationLife, c.a.maxValidity(v.org))
+	}
+	made, err := c.addSecret(a, Credential{Type: Invitation}, validity, replaced)
+	return InvitationResult{Account: a, Credential: made.Credential, Secret: made.Secret}, err
+}
+
+// resend puts another secret in the place of the one that there is, or was.
+func (c *change) resend(a Account, validity time.Duration) (InvitationResult, error) {
+	old, err := c.invitations(a)
+	if err != nil {
+		return InvitationResult{}, err
+	}
+	replaced := CredentialID("")
+	if len(old) > 0 {
+		replaced = old[0].ID
+	}
+	out, err := c.invite(a, validity, replaced)
+	if err != nil {
+		return out, err
+	}
+	for _, row := range old {
+		if err := c.retire(row, out.Credential.ID, 0); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// invitations are those of an account that were not revoked: no more than one,
+// since each is revoked with what comes after it.
+func (c *change) invitations(a Account) ([]Credential, error) {
+	q := c.having(FieldAccount, string(a.ID))
+	q.Org, q.Limit = a.Org, 1000
+	q.Where = append(q.Where, Cond{Field: FieldKind, Value: string(Invitation)})
+	var live []Credential
+	for {
+		rows, err := c.tx.Credentials().Page(c.ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if row.State != CredentialRevoked {
+				live = append(live, row)
+			}
+		}
+		if len(rows) < q.Limit {
+			return live, nil
+		}
+		q.After = string(rows[len(rows)-1].ID)
+	}
+}
+
+// endInvitations revokes the invitation of an account that has become active.
+func (c *change) endInvitations(a Account) error {
+	old, err := c.invitations(a)
+	if err != nil {
+		return err
+	}
+	for _, before := range old {
+		row := before
+		row.State, row.MinRevision = CredentialRevoked, c.revision()
+		if err := c.putCredential(before, row, "revoke"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
