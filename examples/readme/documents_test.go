@@ -15,9 +15,12 @@ var (
 	linked   = regexp.MustCompile(`\]\(([^)#:]+)\)`)
 )
 
-// TestNamedTests holds the documents to the tree: a test that one of them names exists, and so does a file that it links to.
-func TestNamedTests(t *testing.T) {
-	const root = "../.."
+// root is the folder of the repository.
+const root = "../.."
+
+// testsOf are the names of all tests of the tree.
+func testsOf(t *testing.T) map[string]bool {
+	t.Helper()
 	tests := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
@@ -32,8 +35,14 @@ func TestNamedTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tests
+}
+
+// TestNamedTests holds the documents to the tree: a test that one of them names exists, and so does a file that it links to.
+func TestNamedTests(t *testing.T) {
+	tests := testsOf(t)
 	names := 0
-	for _, document := range []string{"README.md", "ARCHITECTURE.md", "docs/capabilities.md"} {
+	for _, document := range []string{"README.md", "ARCHITECTURE.md", "docs/capabilities.md", "docs/security.md"} {
 		text, err := os.ReadFile(filepath.Join(root, document))
 		if err != nil {
 			t.Fatal(err)

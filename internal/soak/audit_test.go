@@ -89,7 +89,7 @@ func exported(t *testing.T, rnd *mathrand.Rand, id *identity.Authority, export [
 	}
 	wrong := func(what string, text []byte) {
 		t.Helper()
-		if _, err := identity.VerifyExport(bytes.NewReader(text), keys, issuer); !errors.Is(err, identity.ErrStorage) {
+		if _, err := identity.VerifyExport(bytes.NewReader(text), keys, issuer); !errors.Is(err, identity.ErrInvalid) {
 			t.Errorf("an export with %s: %v", what, err)
 		}
 	}
@@ -117,10 +117,10 @@ func exported(t *testing.T, rnd *mathrand.Rand, id *identity.Authority, export [
 	wrong("its signature twice", join(lines, lines[n:]))
 	wrong("two lines changed over", join(lines[:i], lines[i+1:i+2], lines[i:i+1], lines[i+2:]))
 	wrong("nothing in it", nil)
-	if _, err := identity.VerifyExport(bytes.NewReader(export), keys, "https://other.example"); !errors.Is(err, identity.ErrStorage) {
+	if _, err := identity.VerifyExport(bytes.NewReader(export), keys, "https://other.example"); !errors.Is(err, identity.ErrInvalid) {
 		t.Errorf("for another issuer: %v", err)
 	}
-	if _, err := identity.VerifyExport(bytes.NewReader(export), nil, issuer); !errors.Is(err, identity.ErrStorage) {
+	if _, err := identity.VerifyExport(bytes.NewReader(export), nil, issuer); !errors.Is(err, identity.ErrInvalid) {
 		t.Errorf("without keys: %v", err)
 	}
 }

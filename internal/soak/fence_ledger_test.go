@@ -318,6 +318,53 @@ func TestSec42_Witness(t *testing.T) {
 	e.want("a copy that a witness is ahead of", partly())
 }
 
+// TestSec42_WitnessOfAnotherHistory: the fence file knows all that was taken away
+// in its own history. A witness that was told by one that it does not know of, such
+// as by a copy that went its own way, shows that there was more.
+func TestSec42_WitnessOfAnotherHistory(t *testing.T) {
+	for name, c := range map[string]struct {
+		told func(w *witness, from, to uint64)
+		want string
+	}{
+		"ahead, this one":     {func(*witness, uint64, uint64) {}, "lives"},
+		"ahead, another one":  {func(w *witness, _, _ uint64) { w.incarnation.Store("another") }, "held"},
+		"behind, this one":    {func(w *witness, from, _ uint64) { w.revision.Store(from) }, "lives"},
+		"behind, another one": {func(w *witness, from, _ uint64) { w.revision.Store(from); w.incarnation.Store("another") }, "held"},
+		"beyond the file":     {func(w *witness, _, to uint64) { w.revision.Store(to + 1) }, "held"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &witness{}
+			e := newEstate(t, func(c *identity.Config) { c.Witness = w })
+			backup := e.beside("backup.db")
+			if err := e.sys().Backup(e.ctx, backup); err != nil {
+				t.Fatal(err)
+			}
+			from := e.id.Revision()
+			e.narrow()
+			e.close()
+			restore := func() {
+				t.Helper()
+				if err := sqlite.Restore(e.ctx, backup, e.file); err != nil {
+					t.Fatal(err)
+				}
+				e.open(e.file)
+			}
+			// Once more, and the file knows the incarnation that the backup does not.
+			restore()
+			must(e.in().RevokeCredential(e.ctx, e.secrets["client"].ID))(t)
+			e.close()
+			c.told(w, from, w.revision.Load())
+			restore()
+			if got := e.lotOf(e.secrets["stays"]); got != c.want {
+				t.Errorf("an API token: %s, want %s", got, c.want)
+			}
+			if got := e.lotOf(e.secrets["client"]); got != "dead" {
+				t.Errorf("what was revoked: %s", got)
+			}
+		})
+	}
+}
+
 // TestWitnessDown: while the witness cannot be told, a revocation is in force and
 // reported; without it, New does not know whether it may answer.
 func TestWitnessDown(t *testing.T) {

@@ -37,7 +37,6 @@ type estate struct {
 	used     string // an assertion
 	binding  identity.BindingID
 	kid      string // of the signing key
-	inc      string // the last incarnation that was seen
 }
 
 func newEstate(t *testing.T, change ...func(*identity.Config)) *estate {
@@ -296,6 +295,14 @@ func TestSec42_RestoreElsewhere(t *testing.T) {
 	e.open(elsewhere)
 	e.want("restored elsewhere", partly())
 
+	// Disabling what is held does not make it something that can be enabled.
+	held := e.secrets["stays"].ID
+	if changed := must(e.in().DisableCredential(e.ctx, held))(t); changed {
+		t.Error("a held token was disabled")
+	}
+	if _, err := e.in().EnableCredential(e.ctx, held); err == nil || e.lotOf(e.secrets["stays"]) != "held" {
+		t.Errorf("a held token was enabled: %v", err)
+	}
 	// The operator knows which one was revoked.
 	must(e.in().RevokeCredential(e.ctx, e.secrets["revoked"].ID))(t)
 	must(e.in().DeactivateAccount(e.ctx, e.keys["stopped"].account))(t)
