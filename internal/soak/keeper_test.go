@@ -186,8 +186,11 @@ func (k *keeper) ring(keyFile string) (keys int) {
 	k.print("values", sealer, token.SealFile(k.beside(keyFile)))
 	db := must(sql.Open("sqlite", "file:"+k.file))(t)
 	defer func() { _ = db.Close() }()
-	rows := must(db.QueryContext(k.ctx, `SELECT 'identity_signing_key/sealed/' || id, sealed FROM identity_signing_key WHERE sealed IS NOT NULL
-		UNION ALL SELECT 'identity_instance/sealed_secret/1', sealed_secret FROM identity_instance`))(t)
+	rows, err := db.QueryContext(k.ctx, `SELECT 'identity_signing_key/sealed/' || id, sealed FROM identity_signing_key WHERE sealed IS NOT NULL
+		UNION ALL SELECT 'identity_instance/sealed_secret/1', sealed_secret FROM identity_instance`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var place string
