@@ -190,6 +190,7 @@ func TestSec60_TokensOfAnother(t *testing.T) {
 // TestSec29_EveryChangeOfAnActionToken tries every other character at every place,
 // every prefix and an extension.
 func TestSec29_EveryChangeOfAnActionToken(t *testing.T) {
+	onOneGoroutine(t)
 	w := open(t)
 	c := w.caller()
 	raw := w.actionToken(c.held, c.sa.Key.ID, c.key)

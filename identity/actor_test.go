@@ -18,6 +18,7 @@ import (
 // rights, as one with every management right but the one required, and as one
 // with the required right alone.
 func TestAsNeedsExactlyItsPermission(t *testing.T) {
+	onOneGoroutine(t)
 	w := open(t)
 	required := identity.RequiredPermissions()
 	system := w.id.SystemOrg()
@@ -78,6 +79,7 @@ func TestAsNeedsExactlyItsPermission(t *testing.T) {
 // TestSec49_ForeignAnswersLikeAbsent asks for what is in another org and for
 // what is nowhere: the two answers are the same text, but for the id.
 func TestSec49_ForeignAnswersLikeAbsent(t *testing.T) {
+	onOneGoroutine(t)
 	w := open(t)
 	own, foreign := w.targets("own"), w.targets("foreign")
 	admin := w.user(own.Org, "admin")

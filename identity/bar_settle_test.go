@@ -14,6 +14,7 @@ import (
 // TestBarsAreSettled: the next call on the subject that is stored decides,
 // whichever way, and one that was put off does not come after it.
 func TestBarsAreSettled(t *testing.T) {
+	onOneGoroutine(t)
 	begin := failures()[0]
 	allowed := func(w *world, c caller) bool { return w.may(c.vouched, c.org, "wallets:read", policy.Root).Allowed }
 	t.Run("by activating", func(t *testing.T) {
@@ -202,6 +203,7 @@ func (c caller) barred(want policy.Reason) {
 // what was to be undone was not stored, is judged as if it did, and leaves the
 // bar of whom its actor has no power over.
 func TestBarsAreNotLiftedByWhoMayNot(t *testing.T) {
+	onOneGoroutine(t)
 	for _, how := range failures()[:4] {
 		t.Run(how.name, func(t *testing.T) {
 			w, store := reluctant(t)

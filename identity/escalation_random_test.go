@@ -15,6 +15,7 @@ import (
 // neither they nor the caller could before. Some bindings have conditions, and
 // the roles are boundaries, too.
 func TestSec48_NoSequenceOfCallsGainsRights(t *testing.T) {
+	onOneGoroutine(t)
 	seed := newSeed(t)
 	rnd := mathrand.New(mathrand.NewPCG(seed, 48))
 	w := open(t, conditions())

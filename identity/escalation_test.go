@@ -20,6 +20,7 @@ func bossRights() []string { return []string{"identity:*", "wallets:read"} }
 // nothing written, and let through for one that holds identity:escalate.
 
 func TestSec48_Escalation(t *testing.T) {
+	onOneGoroutine(t)
 	type scene struct {
 		w     *world
 		org   identity.OrgID

@@ -41,6 +41,7 @@ func (w *world) checkChain(org identity.OrgID) []identity.Event {
 // TestSec65_Chain makes every call once, in Write and alone, with refusals in
 // between, and recomputes the chains; a change of any field breaks the MAC.
 func TestSec65_Chain(t *testing.T) {
+	onOneGoroutine(t)
 	w := open(t)
 	var orgs []identity.OrgID
 	for i, name := range slices.Sorted(maps.Keys(calls())) {

@@ -77,6 +77,14 @@ func newSeeded(seed uint64) io.Reader {
 	return &seeded{src: mathrand.NewChaCha8(key)}
 }
 
+// onOneGoroutine skips a long test under the race detector, which could find nothing in it.
+func onOneGoroutine(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("runs on one goroutine")
+	}
+}
+
 // newSeed draws a seed and prints it, so that a failure can be played again.
 func newSeed(t testing.TB) uint64 {
 	t.Helper()

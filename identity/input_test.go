@@ -49,6 +49,7 @@ func badText(most int) map[string]string {
 }
 
 func TestBadText(t *testing.T) {
+	onOneGoroutine(t)
 	w := open(t)
 	var x targets
 	var o *identity.OrgAdmin

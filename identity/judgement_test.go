@@ -110,6 +110,7 @@ func TestAccountLists(t *testing.T) {
 // TestJudgementLimit: a call through As that concerns more bindings than may be
 // judged at once is refused, and the host may make it.
 func TestJudgementLimit(t *testing.T) {
+	onOneGoroutine(t)
 	w := open(t)
 	acme := w.org("acme")
 	boss := w.as(acme, w.user(acme, "boss", "*", "identity:bindings.create"))

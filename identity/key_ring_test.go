@@ -41,6 +41,7 @@ type keySets struct {
 // verifies during its whole life, here and against the key set of every moment
 // from a cache's age before it was issued until it ends.
 func TestSec25_RandomSchedules(t *testing.T) {
+	onOneGoroutine(t)
 	seed := newSeed(t)
 	rnd := mathrand.New(mathrand.NewPCG(seed, 25))
 	w := open(t, with(func(c *identity.Config) { c.KeyPeriod = time.Hour }))

@@ -240,6 +240,7 @@ func TestNewWithoutKeyService(t *testing.T) {
 // TestSec24_BadKeySource: a key that cannot sign, or is of the wrong kind, is
 // never published; the keys that are there go on.
 func TestSec24_BadKeySource(t *testing.T) {
+	onOneGoroutine(t)
 	other := newVault()
 	for name, set := range map[string]func(*vault){
 		"fails":        func(v *vault) { v.fail = errVault },

@@ -172,6 +172,7 @@ func TestPages(t *testing.T) {
 
 // TestLongLists: the iterators read more than one page of the most.
 func TestLongLists(t *testing.T) {
+	onOneGoroutine(t)
 	w := open(t)
 	org := w.org("acme")
 	const n = 2001

@@ -187,6 +187,7 @@ func endings() []ending {
 // is undone never revives a token.
 
 func TestSec35_LivenessMatrix(t *testing.T) {
+	onOneGoroutine(t)
 	for _, e := range endings() {
 		t.Run(e.name, func(t *testing.T) {
 			w := open(t)

@@ -83,6 +83,7 @@ func (h *holder) indirect() map[string]error {
 // everything that can end. What is undone revives the secrets, and nothing that
 // came of them; after signing out only they go on.
 func TestSec35_Secrets(t *testing.T) {
+	onOneGoroutine(t)
 	both := func(f func(w *world, h holder, id identity.CredentialID)) func(w *world, h holder) {
 		return func(w *world, h holder) { f(w, h, h.at.ID); f(w, h, h.cs.ID) }
 	}

@@ -51,6 +51,7 @@ func publishedKeys(t *testing.T, raw []byte) (set *token.KeySet, ids []string) {
 // key set of any moment of that life or up to the caches' age before it, and no
 // key signs before it has been published for twice that age.
 func TestSec25_KeyRing(t *testing.T) {
+	onOneGoroutine(t)
 	for _, alg := range []token.Algorithm{token.AlgEdDSA, token.AlgES256} {
 		t.Run(string(alg), func(t *testing.T) {
 			seed := newSeed(t)

@@ -106,6 +106,7 @@ func TestLastUsed(t *testing.T) {
 // TestUsesSurviveAFailure: what could not be written is written the next time, and
 // an older use never replaces a later one.
 func TestUsesSurviveAFailure(t *testing.T) {
+	onOneGoroutine(t)
 	w, store := reluctant(t)
 	c := w.caller()
 	for i := range 1200 { // more than are written at a time

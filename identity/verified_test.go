@@ -139,6 +139,7 @@ func TestForgetsWithTheInstance(t *testing.T) {
 // TestSec51_WarmLikeCold changes whatever a token stands on, at random: what is
 // remembered never answers other than what is verified anew.
 func TestSec51_WarmLikeCold(t *testing.T) {
+	onOneGoroutine(t)
 	seed := newSeed(t)
 	rnd := mathrand.New(mathrand.NewPCG(seed, 51))
 	w := open(t, with(func(c *identity.Config) { c.MaxMemory = 1 })) // orgs come and go

@@ -195,6 +195,7 @@ func dyings() map[string]dying {
 // is undone revives no proof that was issued before, and does not keep out a new
 // one.
 func TestSec35_EveryWay(t *testing.T) {
+	onOneGoroutine(t)
 	names := map[string]bool{}
 	for _, in := range identity.Ways() {
 		if in.String() == "" || names[in.String()] {

@@ -36,6 +36,7 @@ const callsOfAWorld = 150
 // answers, at once and after it has read the log, and after it was closed and opened again, with a model that knows only the
 // calls: what should succeed, who is alive, and who may do what as time passes.
 func TestSec51_ManagedWorlds(t *testing.T) {
+	onOneGoroutine(t)
 	if *managedSeed != 0 {
 		newScript(*managedSeed, callsOfAWorld).compare(t)
 		return
