@@ -129,7 +129,7 @@ func (h *history) reopen() {
 func TestSec42_RandomHistories(t *testing.T) {
 	rng := seeded(t)
 	replayed := 0
-	for range fewer(3, 100) {
+	for range rounds(3, 100) {
 		h := &history{t: t, rng: rng, dir: t.TempDir()}
 		h.file = filepath.Join(h.dir, "app.db")
 		h.id = mustOpen(t, h.file)
