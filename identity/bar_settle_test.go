@@ -14,7 +14,6 @@ import (
 // TestBarsAreSettled: the next call on the subject that is stored decides,
 // whichever way, and one that was put off does not come after it.
 func TestBarsAreSettled(t *testing.T) {
-	onOneGoroutine(t)
 	begin := failures()[0]
 	allowed := func(w *world, c caller) bool { return w.may(c.vouched, c.org, "wallets:read", policy.Root).Allowed }
 	t.Run("by activating", func(t *testing.T) {

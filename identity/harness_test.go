@@ -77,11 +77,11 @@ func newSeeded(seed uint64) io.Reader {
 	return &seeded{src: mathrand.NewChaCha8(key)}
 }
 
-// onOneGoroutine skips a long test under the race detector, which could find nothing in it.
+// onOneGoroutine skips a long test under the race detector: it makes its calls one after the other, and shorter ones make the same together.
 func onOneGoroutine(t *testing.T) {
 	t.Helper()
 	if raceDetector {
-		t.Skip("runs on one goroutine")
+		t.Skip("long, and makes its calls one after the other")
 	}
 }
 

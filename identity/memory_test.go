@@ -66,7 +66,6 @@ const (
 // TestEviction: what was not used for the longest time goes, what is used stays,
 // what is counted is what is there, and nothing answers otherwise than before.
 func TestEviction(t *testing.T) {
-	onOneGoroutine(t)
 	w, store, homes := small(t, fewOrgs, 40)
 	check := func() map[identity.OrgID]int64 {
 		t.Helper()

@@ -21,7 +21,6 @@ func over(ctx context.Context) bool { return ctx.Err() != nil }
 // TestWatchEndings: whatever a caller dies of ends its watches at once, with the
 // cause that Authenticate would give, and no others.
 func TestWatchEndings(t *testing.T) {
-	onOneGoroutine(t)
 	for _, e := range endings() {
 		t.Run(e.name, func(t *testing.T) {
 			w := open(t)
@@ -384,7 +383,6 @@ func TestWatchRace(t *testing.T) {
 
 // TestWatchDelegation: a watch of who is acted for ends with each who acts.
 func TestWatchDelegation(t *testing.T) {
-	onOneGoroutine(t)
 	ends := map[string]func(w *world, store *stubborn, c caller, actor identity.ServiceAccountResult){
 		"the actor": func(w *world, _ *stubborn, c caller, actor identity.ServiceAccountResult) {
 			must(w.in(c.org).DeactivateAccount(w.ctx, actor.ID))(t)
