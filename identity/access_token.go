@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,10 @@ type TokenRequest struct {
 	// Path is the one under which the token can do anything; the zero value is
 	// everywhere.
 	Path policy.Path
+	// Audience is whom the token is for, instead of [Config.Audience]: one of
+	// [Config.Audiences]. Only that one takes it, by the key set; here it opens
+	// nothing. It ends with its "exp": what ends it here sooner is not seen there.
+	Audience string
 }
 
 const (
@@ -38,6 +43,9 @@ const (
 )
 
 const nounToken = "token"
+
+// fieldAudience is in the error of a request for a token that is for nobody known.
+const fieldAudience = "Audience"
 
 // IssueToken makes another access token for who is calling, cut down to what is
 // asked for: to be handed to something that needs less. It is never wider than
@@ -80,7 +88,7 @@ func (a *Authority) proven(ctx context.Context, p Principal, now int64) error {
 	if p.p.credential == "" {
 		return invalid("principal", "Credential", "a login that the host vouched for has none to make a token from")
 	}
-	if p.p.way == WayAction {
+	if p.p.way.once() {
 		return invalid("principal", "Way", "an action is one request, and no token is made from it")
 	}
 	v, err := a.viewOf(ctx, p.p.org)
@@ -117,10 +125,14 @@ func (a *Authority) narrow(p Principal, req TokenRequest) (Principal, error) {
 	} else if !held.Path.IsZero() && !held.Path.Contains(req.Path) {
 		return Principal{}, &Error{Kind: ErrEscalation, Entity: nounToken, Field: "Path", Err: errText("the principal was cut down to " + held.Path.String())}
 	}
-	if req.Permissions == nil && req.Path.IsZero() {
+	if req.Permissions == nil && req.Path.IsZero() && req.Audience == "" {
 		return p, nil
 	}
 	narrowed := *p.p
+	narrowed.audience = req.Audience
+	if req.Permissions == nil && req.Path.IsZero() {
+		return Principal{&narrowed}, nil
+	}
 	narrowed.cutTo(a, TokenRequest{Permissions: slices.Clone(req.Permissions), Path: req.Path})
 	return Principal{&narrowed}, nil
 }
@@ -145,6 +157,9 @@ func (a *Authority) checkRequest(req TokenRequest) error {
 		return &Error{Kind: ErrLimit, Entity: nounToken, Field: "Permissions", Err: fmt.Errorf("%d, at most %d", len(req.Permissions), maxTokenPermissions)}
 	case size > maxTokenRequest:
 		return &Error{Kind: ErrLimit, Entity: nounToken, Err: fmt.Errorf("%d bytes of permissions and path, at most %d", size, maxTokenRequest)}
+	}
+	if req.Audience != "" && req.Audience != a.cfg.Audience && !slices.Contains(a.cfg.Audiences, req.Audience) {
+		return invalid(nounToken, fieldAudience, "no token is made for %q", clip(req.Audience))
 	}
 	for _, text := range req.Permissions {
 		pattern, err := policy.ParsePattern(text)
@@ -205,6 +220,9 @@ func (a *Authority) claimed(c *token.Claims) (principal, error) {
 
 // sign makes an access token of what a principal stands on.
 func (a *Authority) sign(ctx context.Context, p *principal, now int64) (AccessToken, error) {
+	if err := a.keysTrusted(); err != nil {
+		return AccessToken{}, err
+	}
 	ring, err := a.currentRing(ctx)
 	if err != nil {
 		return AccessToken{}, err
@@ -226,7 +244,7 @@ func (a *Authority) sign(ctx context.Context, p *principal, now int64) (AccessTo
 		return AccessToken{}, refuse(ErrExpired, errText("less than a second is left"))
 	}
 	claims := token.Claims{
-		Issuer: a.cfg.Issuer, Subject: string(p.account), Audience: []string{a.cfg.Audience}, Expiry: expires, IssuedAt: issued, NotBefore: issued,
+		Issuer: a.cfg.Issuer, Subject: string(p.account), Audience: []string{cmp.Or(p.audience, a.cfg.Audience)}, Expiry: expires, IssuedAt: issued, NotBefore: issued,
 		ID: id, ClientID: string(p.account), Org: string(p.org), Credential: string(p.credential), Incarnation: a.instance.Load().row.Incarnation,
 		Revision: p.issued, Actor: p.actors(),
 	}

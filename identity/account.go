@@ -18,12 +18,13 @@ type Account struct {
 	Name        string            // service account: its name; user: the e-mail address, folded
 	DisplayName string            // free text, at most 255 bytes
 	Description string            // free text, at most 1,024 bytes
-	Labels      map[string]string // at most 32, keys and values at most 128 bytes
+	Labels      map[string]string // at most 32, keys and values at most 128 bytes; conditions read them as principal.labels
 	External    ExternalID        // who this is for the host's login
 	State       AccountState
 	ValidUntil  time.Time // the account ends here; zero means never
 	MinRevision uint64    // tokens and sessions issued before this revision are dead
 	Boundary    RoleRef   // the role that its rights are cut down to, whatever its bindings give; empty is none
+	System      bool      // made with the org, see OrgSpec.WithSystemAccount; ends with it
 	LastUsed    time.Time // when it last proved itself, as in [Credential]
 	Meta
 }
@@ -76,9 +77,9 @@ func (a *Authority) Handle(account Account, org Org) string {
 	return account.Name + "@" + org.Slug + "." + a.cfg.AccountDomain
 }
 
-// AccountPatch changes what describes an account; nil fields stay. None of it
-// gives or takes rights, but e-mail and external id are how the host's login
-// finds the account.
+// AccountPatch changes what describes an account; nil fields stay. Of all this
+// only labels can give or take rights, through conditions that read them; e-mail
+// and external id are how the host's login finds the account.
 type AccountPatch struct {
 	Email       *string // users only
 	DisplayName *string
@@ -91,6 +92,7 @@ type AccountPatch struct {
 type AccountFilter struct {
 	Kind       AccountKind
 	State      AccountState
+	Name       string // exactly; of a user the e-mail address, folded
 	NamePrefix string // byte-exact
 	External   ExternalID
 	Boundary   RoleRef // those cut down to this role
@@ -106,6 +108,7 @@ func (o *OrgAdmin) Accounts(ctx context.Context, f AccountFilter, page Page) (Li
 	q := Query{Where: where(
 		Cond{Field: FieldKind, Value: string(f.Kind)},
 		Cond{Field: FieldState, Value: string(f.State)},
+		Cond{Field: FieldName, Value: f.Name},
 		Cond{Field: FieldName, Prefix: true, Value: f.NamePrefix},
 		Cond{Field: FieldExternalIssuer, Value: f.External.Issuer},
 		Cond{Field: FieldExternalSubject, Value: f.External.Subject},
@@ -119,9 +122,9 @@ func (o *OrgAdmin) AllAccounts(ctx context.Context, f AccountFilter) iter.Seq2[A
 	return every(func(page Page) (List[Account], error) { return o.Accounts(ctx, f, page) })
 }
 
-// AccountsByExternalID finds the accounts of one person in every org, deleted
-// ones included, for the host's login to choose from. It is for the host only,
-// and joins by issuer and subject, never by e-mail.
+// AccountsByExternalID finds the accounts of one person in every org that is not
+// deleted, deleted accounts included, for the host's login to choose from. It is
+// for the host only, and joins by issuer and subject, never by e-mail.
 func (s *Admin) AccountsByExternalID(ctx context.Context, e ExternalID) ([]Account, error) {
 	const op = "AccountsByExternalID"
 	if err := s.checkActor(); err != nil {
@@ -141,10 +144,28 @@ func (s *Admin) AccountsByExternalID(ctx context.Context, e ExternalID) ([]Accou
 	}}
 	var out []Account
 	err := s.a.store.Read(ctx, func(tx Txn) (err error) {
-		out, err = tx.Accounts().Page(ctx, q)
+		if out, err = tx.Accounts().Page(ctx, q); err != nil {
+			return err
+		}
+		out, err = inLivingOrgs(ctx, tx, out)
 		return err
 	})
 	return out, wrap(op, err)
+}
+
+// inLivingOrgs leaves out what is of a deleted org: of that no row answers.
+func inLivingOrgs(ctx context.Context, tx Txn, rows []Account) ([]Account, error) {
+	var kept []Account
+	for _, a := range rows { // one in each org at the most
+		org, err := tx.Orgs().Find(ctx, a.Org, a.Org)
+		if err != nil {
+			return nil, err
+		}
+		if org.State != OrgDeleted {
+			kept = append(kept, a)
+		}
+	}
+	return kept, nil
 }
 
 // insertAccount writes a new account, and joins it to the default groups.
@@ -281,6 +302,9 @@ func (o *OrgAdmin) editAccount(ctx context.Context, op string, id AccountID, edi
 		}
 		if reflect.DeepEqual(before, out) {
 			return nil
+		}
+		if err := before.keepSystem(out); err != nil {
+			return err
 		}
 		out.Meta = c.updated(out.Meta)
 		if err := c.tx.Accounts().Update(c.ctx, out); err != nil {

@@ -26,7 +26,7 @@ func (o *OrgAdmin) ActivateAccount(ctx context.Context, id AccountID) (changed b
 }
 
 // ExtendAccount sets the end of an account's validity; the zero time, for
-// users only, removes it.
+// users only, removes it. A system account has none, and fails with ErrImmutable.
 func (o *OrgAdmin) ExtendAccount(ctx context.Context, id AccountID, until time.Time) (Account, error) {
 	return only(o.editAccount(ctx, "ExtendAccount", id, func(c *change, a *Account) error {
 		if a.Kind == ServiceAccount || !until.IsZero() {
@@ -54,7 +54,8 @@ func (o *OrgAdmin) DeactivateAccount(ctx context.Context, id AccountID) (changed
 	}))
 }
 
-// ArchiveAccount stops an account for ever and keeps its name.
+// ArchiveAccount stops an account for ever and keeps its name. A system account
+// fails with ErrImmutable.
 func (o *OrgAdmin) ArchiveAccount(ctx context.Context, id AccountID) (changed bool, err error) {
 	return whether(o.editAccount(ctx, "ArchiveAccount", id, func(c *change, a *Account) error {
 		return c.endAccount(a, AccountArchived)
@@ -63,7 +64,7 @@ func (o *OrgAdmin) ArchiveAccount(ctx context.Context, id AccountID) (changed bo
 
 // DeleteAccount stops an account for ever. Its row stays, for the audit and so
 // that neither id nor name is given again; its memberships and bindings give
-// nothing.
+// nothing. A system account fails with ErrImmutable.
 func (o *OrgAdmin) DeleteAccount(ctx context.Context, id AccountID) (changed bool, err error) {
 	return whether(o.editAccount(ctx, "DeleteAccount", id, func(c *change, a *Account) error {
 		return c.endAccount(a, AccountDeleted)

@@ -76,7 +76,7 @@ func (a *Authority) newActionChallenge(ctx context.Context, p Principal, action 
 	switch {
 	case p.p.chain != nil:
 		return c, invalid("principal", "Actors", "who acts for another has no signature of the other")
-	case p.p.way == WayAction:
+	case p.p.way.once():
 		return c, invalid("principal", "Way", "an action is one request, and asks for no other")
 	}
 	now := a.clock.Now()
@@ -142,11 +142,14 @@ func (a *Authority) exchangeAction(ctx context.Context, r ActionResponse) (t Act
 		return t, refuse(nil, errText("the credential is of another account"))
 	}
 	message := token.ActionMessage(a.cfg.Issuer, r.Challenge, claims.digest)
-	by, err := a.signed(ctx, WayAction, c, signature{token.PurposeAction, r.Algorithm, r.Signature}, message, now)
+	made := signature{token.PurposeAction, r.Algorithm, r.Signature}
+	by, err := a.signed(ctx, WayAction, c, made, message, 0, now)
 	if err != nil {
 		return t, err
 	}
-	claims.signer = c.ID
+	if claims, err = claims.signedBy(c.ID, r.Challenge, made); err != nil {
+		return t, err
+	}
 	text, expires, err := a.seal(a.instance.Load(), ticket{use: useActionToken}, now, actionLife(asker, now), claims.encode())
 	if err != nil {
 		return t, err

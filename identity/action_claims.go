@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+
+	"github.com/claviger-go/claviger/token"
 )
 
 // actionClaims are what the challenge for an action and the token for it carry:
@@ -19,14 +21,18 @@ type actionClaims struct {
 	expires     int64    // Unix microseconds, 0 = with the account
 	permissions []string // nil is all of them
 	path        string   // empty is everywhere
-	// Of a token: the credential that signed, and the revision at which that was looked at.
-	signer CredentialID
-	signed uint64
+	// Of a token: the credential that signed, the revision at which that was looked at,
+	// and what it signed: for the log.
+	signer    CredentialID
+	signed    uint64
+	challenge string // its SHA-256
+	algorithm token.Algorithm
+	signature string
 }
 
 const (
 	actionHead  = sha256.Size + 3*8 + 1
-	actionTexts = 6 // and the permissions
+	actionTexts = 9 // and the permissions
 )
 
 // encode is the one spelling of the claims: numbers of eight bytes, big-endian,
@@ -41,7 +47,7 @@ func (c *actionClaims) encode() []byte {
 		listed = 1
 	}
 	b = append(b, listed)
-	texts := []string{string(c.org), string(c.account), string(c.credential), c.tokenID, c.path, string(c.signer)}
+	texts := []string{string(c.org), string(c.account), string(c.credential), c.tokenID, c.path, string(c.signer), c.challenge, string(c.algorithm), c.signature}
 	for _, text := range append(texts, c.permissions...) {
 		b = binary.BigEndian.AppendUint16(b, uint16(len(text)))
 		b = append(b, text...)
@@ -71,10 +77,11 @@ func decodeActionClaims(b []byte) (c actionClaims, ok bool) {
 	}
 	c.org, c.account, c.credential = OrgID(texts[0]), AccountID(texts[1]), CredentialID(texts[2])
 	c.tokenID, c.path, c.signer = texts[3], texts[4], CredentialID(texts[5])
+	c.challenge, c.algorithm, c.signature = texts[6], token.Algorithm(texts[7]), texts[8]
 	if b[actionHead-1] == 1 {
 		c.permissions = texts[actionTexts:]
 	}
-	if !bytes.Equal(c.encode(), b) {
+	if !bytes.Equal(c.encode(), b) || c.challenge != "" && len(c.challenge) != sha256.Size {
 		return actionClaims{}, false
 	}
 	return c, true
@@ -98,4 +105,24 @@ func (c *actionClaims) by(asker principal, tokenID string, until int64) principa
 	p.credential, p.issued, p.expires = c.signer, c.signed, until
 	p.tokenID, p.tokenKey = tokenID, tokenKey(c.account, tokenID)
 	return p
+}
+
+// signedBy are the claims of the token for a challenge that was signed.
+func (c actionClaims) signedBy(signer CredentialID, text string, s signature) (actionClaims, error) {
+	raw, err := s.bytes()
+	if err != nil {
+		return c, refuse(nil, err)
+	}
+	challenge := sha256.Sum256([]byte(text))
+	c.signer, c.challenge, c.algorithm, c.signature = signer, string(challenge[:]), s.algorithm, string(raw)
+	return c, nil
+}
+
+// proof is what the action token's challenge was signed with.
+func (c *actionClaims) proof(issuer string) proof {
+	var challenge [sha256.Size]byte
+	copy(challenge[:], c.challenge)
+	return proof{
+		purpose: token.PurposeAction, message: token.ActionMessageOf(issuer, challenge, c.digest), algorithm: c.algorithm, signature: []byte(c.signature),
+	}
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -34,6 +35,7 @@ func someActionClaims() []actionClaims {
 		{
 			digest: [32]byte{1, 31: 2}, org: "or_1", account: "sa_1", credential: "cr_1", tokenID: "t", issued: 1 << 63, expires: -1,
 			permissions: []string{"wallets:read", "wallets:*"}, path: "projects/1", signer: "cr_2", signed: 7,
+			challenge: strings.Repeat("c", 32), algorithm: "EdDSA", signature: "\x00s",
 		},
 	}
 }

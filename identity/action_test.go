@@ -16,7 +16,7 @@ import (
 // payment is what the tests sign, as far as they do not say otherwise.
 func payment() identity.Action {
 	return identity.Action{
-		Method: "POST", RequestURI: "/wallets/w1/payments?dry=0", ContentType: "application/json", ContentEncoding: "gzip",
+		Method: "POST", Host: "app.example", RequestURI: "/wallets/w1/payments?dry=0", ContentType: "application/json", ContentEncoding: "gzip",
 		BodySHA256: sha256.Sum256([]byte(`{"amount":1}`)),
 	}
 }
@@ -70,6 +70,9 @@ func mutations() map[string]func(*identity.Action) {
 	return map[string]func(*identity.Action){
 		"method":                 func(a *identity.Action) { a.Method = "PUT" },
 		"method in lower case":   func(a *identity.Action) { a.Method = "post" },
+		"host":                   func(a *identity.Action) { a.Host = "other.example" },
+		"host, with a port":      func(a *identity.Action) { a.Host = "app.example:443" },
+		"host, none":             func(a *identity.Action) { a.Host = "" },
 		"path":                   func(a *identity.Action) { a.RequestURI = "/wallets/w2/payments?dry=0" },
 		"path, escaped":          func(a *identity.Action) { a.RequestURI = "/wallets/%771/payments?dry=0" },
 		"path, not clean":        func(a *identity.Action) { a.RequestURI = "//wallets/w1/payments?dry=0" },

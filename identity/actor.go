@@ -15,7 +15,9 @@ type actor struct {
 	reason    string
 	principal *principal
 	attrs     *policy.Attrs
-	request   string   // the host's name for the request that is served
+	request   string // the host's name for the request that is served
+	keyed     bool   // the calls have an idempotency key, which may be a bad one
+	key       string
 	retried   *pending // set when this call is made again
 }
 
@@ -111,13 +113,17 @@ func (o *OrgAdmin) WithRequestID(id string) *OrgAdmin { return o.Admin.WithReque
 // In selects the org that the calls concern.
 func (s *Admin) In(org OrgID) *OrgAdmin { return &OrgAdmin{Admin: *s, org: org} }
 
+// Org is the org that the calls concern. Whether there is one is not known before a
+// call. To read its row there is [Admin.Org].
+func (o *OrgAdmin) Org() OrgID { return o.org }
+
 // scoped are the calls that are not simply checked at Root; they call permit
 // themselves.
 func scoped(op string) bool {
 	switch op {
-	case "CreateBinding", "EnsureBinding", "DeleteBinding":
+	case "CreateBinding", "EnsureBinding", "DeleteBinding", "MoveSubtree":
 		return true
-	case "AddPublicKey", "CreateAPIToken", "CreateClientSecret", "RotateSecret", "NewKeyChallenge", "RotatePublicKey", "RevokeToken", "RevokeTokenID",
+	case "AddPublicKey", "CreateAPIToken", "CreateClientSecret", "NewEnrollCode", "RotateSecret", "NewKeyChallenge", "RotatePublicKey", "RevokeToken", "RevokeTokenID",
 		"RenameCredential", "DisableCredential", "RevokeCredential": // one's own need no permission
 		return true
 	}
@@ -173,6 +179,8 @@ func (s *Admin) checkActor() error {
 	switch {
 	case !validRequestID(s.who.request):
 		return invalid("actor", "RequestID", "wants at most 128 bytes of printable ASCII without spaces")
+	case s.who.keyed && !validIdempotencyKey(s.who.key):
+		return invalid("actor", "IdempotencyKey", "wants 1 to 128 bytes of printable ASCII without spaces")
 	case s.who.system && strings.TrimSpace(s.who.reason) == "":
 		return invalid("actor", "reason", "System needs a reason")
 	case s.who.system:
@@ -184,8 +192,12 @@ func (s *Admin) checkActor() error {
 }
 
 func validRequestID(id string) bool {
-	outside := func(c rune) bool { return c <= ' ' || c > '~' }
-	return len(id) <= 128 && !strings.ContainsFunc(id, outside)
+	return len(id) <= 128 && visible(id)
+}
+
+// visible reports whether a text is of printable ASCII without spaces.
+func visible(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
 // read runs a management call that only reads: in the transaction of a Write,

@@ -40,18 +40,9 @@ func (o *OrgAdmin) CreateAPIToken(ctx context.Context, account AccountID, spec A
 	if !account.valid() {
 		return out, wrap("CreateAPIToken", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
 	}
-	err = o.write(ctx, "CreateAPIToken", o.org, func(c *change) error {
-		a, err := c.mayAddKey(o.org, account)
-		if err != nil {
-			return err
-		}
-		out, err = c.addAPIToken(a, spec)
-		return err
+	return o.createSecret(ctx, "CreateAPIToken", account, spec, func(c *change, a Account) (CredentialSecret, error) {
+		return c.addAPIToken(a, spec)
 	})
-	if err != nil {
-		return CredentialSecret{}, err
-	}
-	return out, nil
 }
 
 func (c *change) addAPIToken(a Account, spec APITokenSpec) (CredentialSecret, error) {
@@ -88,21 +79,11 @@ func (c *change) holdsNamed(org OrgID, permissions []string, path policy.Path) e
 		return err
 	}
 	named := &policy.Role{Permissions: permissions}
-	for _, p := range c.who.principal.all() {
-		account, ok := home.rules.Account(string(p.account))
-		if !ok {
-			return &Error{Kind: ErrDenied, Entity: nounAccount, ID: string(p.account)}
-		}
-		claim := policy.Claim{Account: account, Limits: p.limits, Org: string(org), Definition: named, Scope: path, Now: c.now}
-		missing, ok := c.judged.covers(home.rules, claim)
-		if err := c.judged.spent(); err != nil {
-			return err
-		}
-		if !ok && !c.mayEscalate(home, claim) {
-			return &Error{Kind: ErrEscalation, Entity: nounCredential, Field: "Permissions", Err: errText("the actor does not hold " + missing + " at " + path.String())}
-		}
+	missing, err := c.lacks(home, org, policy.Binding{Scope: path, Effect: policy.Allow}, named)
+	if err != nil || missing == "" {
+		return err
 	}
-	return nil
+	return &Error{Kind: ErrEscalation, Entity: nounCredential, Field: "Permissions", Err: errText("the actor does not hold " + missing + " at " + path.String())}
 }
 
 // checkTokenName refuses a name that is none, and that of another API token that

@@ -64,11 +64,17 @@ func (o *OrgAdmin) AuditHead(ctx context.Context) (AuditHead, error) {
 // emptyHead is where the org's log begins.
 func (o *OrgAdmin) emptyHead(ctx context.Context, tx Txn) (AuditHead, error) {
 	head := AuditHead{Org: o.org, Since: 1}
-	breaks, err := tx.Changes().Page(ctx, o.org, EventFilter{Noun: nounInstance, Verb: verbReset, NewestFirst: true}, 0, 1)
-	if err == nil && len(breaks) == 1 {
-		head.Since = breaks[0].Seq
+	f := EventFilter{Noun: nounInstance, Verb: verbReset}
+	for last := uint64(0); ; {
+		breaks, err := tx.Changes().Page(ctx, o.org, f, last, auditPage)
+		for i := range breaks {
+			head.Since = max(head.Since, breaks[i].Seq) // they come by their time, which a clock may have told wrong
+			last = breaks[i].Seq
+		}
+		if err != nil || len(breaks) < auditPage {
+			return head, err
+		}
 	}
-	return head, err
 }
 
 // VerifyAudit reads the org's whole log and recomputes its chain. It returns the

@@ -354,6 +354,9 @@ func (a *Authority) JWKS(ctx context.Context) ([]byte, error) {
 	if err := a.answers(ctx, a.clock.Now()); err != nil { // a key may have been compromised that it does not know of
 		return nil, wrap("JWKS", err)
 	}
+	if err := a.keysTrusted(); err != nil {
+		return nil, wrap("JWKS", err)
+	}
 	ring, _ := a.currentRing(ctx) // also without a key that signs: a compromised one must leave what others have cached
 	return append([]byte(nil), ring.jwks...), nil
 }

@@ -33,6 +33,7 @@ import (
 // is all that a decision looks at.
 type bars struct {
 	count atomic.Int64
+	keys  atomic.Int64 // of them, those against signing keys
 	mu    sync.RWMutex
 	all   map[subject]*bar
 }
@@ -103,13 +104,13 @@ func narrowing(op string) (policy.Reason, finality, bool) {
 		return policy.ReasonAccountInactive, forGood, true
 	case "DisableCredential":
 		return policy.ReasonCredentialInactive, passing, true
-	case "RevokeCredential":
+	case "RevokeCredential", "RotatePublicKey", "RotateSecret": // those that rotate with a grace period narrow nothing yet, and do not ask
 		return policy.ReasonCredentialInactive, forGood, true
 	case "SuspendOrg":
 		return policy.ReasonOrgSuspended, passing, true
 	case "DeleteOrg":
 		return policy.ReasonOrgDeleted, forGood, true
-	case "SignOutAccount", "SignOutOrg", "RevokeToken", "RevokeTokenID":
+	case "SignOutAccount", "SignOutOrg", "RevokeToken", "RevokeTokenID", "CompromiseSigningKey":
 		return policy.ReasonTokenRevoked, forGood, true
 	}
 	return policy.ReasonUnspecified, 0, false
@@ -187,6 +188,9 @@ func (a *Authority) barred(p *principal) policy.Reason {
 	if a.bars.count.Load() == 0 || p.retrying {
 		return policy.ReasonUnspecified
 	}
+	if p.tokenID != "" && a.bars.keys.Load() != 0 {
+		return policy.ReasonTokenRevoked // whichever key signed it: see instance.outdated
+	}
 	a.bars.mu.RLock()
 	defer a.bars.mu.RUnlock()
 	for _, s := range [...]subject{
@@ -222,7 +226,21 @@ func (a *Authority) raiseBar(about subject, reason policy.Reason, call *pending)
 		a.log.Error("too many calls could not be stored, and not all of them are kept: all of an org is refused until SuspendOrg or ResumeOrg is stored, or a restart", "org", closed)
 		a.checkBarredWatches(closed)
 	}
+	if about.noun == nounSigningKey {
+		for _, org := range a.watches.watched() {
+			a.checkBarredWatches(org)
+		}
+	}
 	a.checkBarredWatches(about.org)
+}
+
+// keysTrusted fails while a signing key is barred: nothing is signed then, and no key set
+// handed out that may still name it.
+func (a *Authority) keysTrusted() error {
+	if a.bars.keys.Load() == 0 {
+		return nil
+	}
+	return &Error{Kind: ErrBusy, Entity: nounSigningKey, Err: errText("that a key was compromised could not be stored yet")}
 }
 
 // add keeps a call behind those that are as final, or more.
@@ -315,6 +333,13 @@ func (bs *bars) edit(change func(all map[subject]*bar)) {
 		bs.all = map[subject]*bar{}
 	}
 	change(bs.all)
+	keys := int64(0)
+	for s := range bs.all {
+		if s.noun == nounSigningKey {
+			keys++
+		}
+	}
+	bs.keys.Store(keys)
 	bs.count.Store(int64(len(bs.all)))
 }
 

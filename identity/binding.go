@@ -25,6 +25,10 @@ type Binding struct {
 	Condition string    // source in the language of Config.Conditions; empty is none
 	Reason    string    // free text, at most 1,024 bytes
 	Immutable bool      // cannot be deleted through As
+	// Eligible makes it a binding that is not in force: its subject, an account, may
+	// switch it on for at most this long, see [Authority.Elevate]. Zero is in force.
+	Eligible time.Duration
+	Elevates BindingID // made by Elevate: of this binding; empty is none
 	Meta
 }
 
@@ -55,6 +59,11 @@ type BindingSpec struct {
 	Condition string
 	Reason    string // free text, at most 1,024 bytes
 	Immutable bool   // cannot be made or deleted through As
+	// Eligible makes a binding of an account that is not in force until the account
+	// switches it on, for at most this long at once: see [Authority.Elevate]. Making one
+	// takes what making it in force takes. Between a second and 24 hours; zero is in
+	// force.
+	Eligible time.Duration
 }
 
 // BindingResult is a binding that was made or found.
@@ -73,20 +82,21 @@ type BindingFilter struct {
 func (b Binding) compile() policy.Binding {
 	return policy.Binding{
 		ID: string(b.ID), Subject: ruleID(b.Subject), Role: string(b.Role), Scope: b.Scope, Effect: b.Effect,
-		Start: micros(b.Start), End: micros(b.End), Reach: string(b.Reach), Condition: b.Condition,
+		Start: micros(b.Start), End: micros(b.End), Reach: string(b.Reach), Condition: b.Condition, Eligible: b.Eligible != 0,
 	}
 }
 
 // CreateBinding binds a role to a subject. Through As it is checked at the
 // scope of the binding, and fails with ErrEscalation when the role gives, there
-// or below, what the actor does not hold.
+// or below, what the actor does not hold. It fails with ErrImmutable when the
+// role's members are locked.
 func (o *OrgAdmin) CreateBinding(ctx context.Context, spec BindingSpec) (BindingResult, error) {
 	return o.makeBinding(ctx, "CreateBinding", spec)
 }
 
 // EnsureBinding binds a role to a subject unless a binding of the same subject,
-// role, scope, effect, reach and condition exists; then it returns that one and
-// changes nothing, whatever its dates.
+// role, scope, effect, reach and condition exists, in force or eligible like it;
+// then it returns that one and changes nothing, whatever its dates.
 func (o *OrgAdmin) EnsureBinding(ctx context.Context, spec BindingSpec) (BindingResult, error) {
 	return o.makeBinding(ctx, "EnsureBinding", spec)
 }
@@ -105,25 +115,24 @@ func (o *OrgAdmin) GrantOwner(ctx context.Context, user AccountID) (BindingResul
 
 func (o *OrgAdmin) makeBinding(ctx context.Context, op string, spec BindingSpec) (out BindingResult, err error) {
 	defer o.compileAhead(ctx, op, spec.Scope, spec)()
-	err = o.write(ctx, op, o.org, func(c *change) error {
-		if scoped(op) {
-			if spec.Scope.IsZero() {
-				return invalid(nounBinding, "Scope", "is required; policy.Root is the whole org")
-			}
-			if err := c.permit(spec.Scope); err != nil {
-				return err
-			}
+	may := func(c *change) error {
+		switch {
+		case !scoped(op):
+			return nil
+		case spec.Scope.IsZero():
+			return invalid(nounBinding, "Scope", "is required; policy.Root is the whole org")
 		}
-		out = BindingResult{}
+		return c.permit(spec.Scope)
+	}
+	anew := func(c *change) (out BindingResult, err error) {
 		if op != "CreateBinding" {
 			found, exists, err := c.sameBinding(o.org, spec)
 			if err != nil {
-				return err
+				return out, err
 			}
 			if exists {
 				c.differs(nounBinding, string(found.ID), found.Start.Equal(spec.Start) && found.End.Equal(spec.End))
-				out.Binding = found
-				return nil
+				return BindingResult{Binding: found}, nil
 			}
 		}
 		if op == "GrantOwner" {
@@ -132,14 +141,23 @@ func (o *OrgAdmin) makeBinding(ctx context.Context, op string, spec BindingSpec)
 				err = &Error{Kind: ErrDisabled, Entity: nounAccount, ID: string(a.ID), Err: errText("is " + string(a.State))}
 			}
 			if err != nil {
-				return err
+				return out, err
 			}
 		}
 		out.Binding, err = c.createBinding(o.org, spec)
-		out.Created = err == nil
-		return err
+		out.Created = true
+		return out, err
+	}
+	return create(ctx, &o.Admin, op, o.org, creation[BindingResult]{
+		noun: nounBinding, input: spec, may: may, make: anew,
+		made: func(r BindingResult) []string { return []string{string(r.ID)} },
+		find: func(c *change, made []string) (out BindingResult, err error) {
+			if out.Binding, err = c.tx.Bindings().Find(c.ctx, o.org, BindingID(made[0])); err != nil {
+				return out, err
+			}
+			return out, c.permit(out.Scope)
+		},
 	})
-	return out, err
 }
 
 func effectOf(spec BindingSpec) policy.Effect {
@@ -164,7 +182,8 @@ func (c *change) sameBinding(org OrgID, spec BindingSpec) (Binding, bool, error)
 		Cond{Field: FieldScope, Value: spec.Scope.String()},
 	)})
 	i := slices.IndexFunc(rows, func(b Binding) bool {
-		return b.Effect == effectOf(spec) && b.Reach == spec.Reach && b.Condition == spec.Condition
+		return b.Effect == effectOf(spec) && b.Reach == spec.Reach && b.Condition == spec.Condition &&
+			(b.Eligible != 0) == (spec.Eligible != 0) && b.Elevates == ""
 	})
 	if err != nil || i < 0 {
 		return Binding{}, false, err
@@ -194,10 +213,16 @@ func (c *change) createBinding(org OrgID, spec BindingSpec) (Binding, error) {
 	if err := checkResourceType(row, spec.Scope); err != nil {
 		return Binding{}, err
 	}
+	if err := row.unlockedMembers(); err != nil {
+		return Binding{}, err
+	}
 	if !spec.End.IsZero() && (!spec.End.After(spec.Start) || !spec.End.After(c.at)) {
 		return Binding{}, invalid(nounBinding, "End", "is not after Start and now")
 	}
 	if err := checkText(nounBinding, "Reason", spec.Reason, maxText); err != nil {
+		return Binding{}, err
+	}
+	if err := checkEligible(spec); err != nil {
 		return Binding{}, err
 	}
 	if err := c.checkReach(org, spec); err != nil {
@@ -211,7 +236,8 @@ func (c *change) createBinding(org OrgID, spec BindingSpec) (Binding, error) {
 	}
 	b := Binding{
 		Org: org, Subject: spec.Subject, Role: ref, Scope: spec.Scope, Effect: effectOf(spec), Start: instant(spec.Start), End: instant(spec.End),
-		Reach: spec.Reach, Condition: spec.Condition, Reason: spec.Reason, Immutable: spec.Immutable, Meta: c.created(),
+		Reach: spec.Reach, Condition: spec.Condition, Reason: spec.Reason, Immutable: spec.Immutable,
+		Eligible: spec.Eligible.Truncate(time.Microsecond), Meta: c.created(),
 	}
 	if err := c.mayBind(b); err != nil {
 		return Binding{}, err
@@ -236,7 +262,11 @@ func (c *change) insertBinding(b Binding) (_ Binding, err error) {
 	if err := d.putBinding(b); err != nil {
 		return Binding{}, &Error{Kind: ErrInvalid, Entity: nounBinding, Err: err}
 	}
-	return b, c.record(b.Org, nounBinding, string(b.ID), "create", nil, b)
+	verb := "create"
+	if b.Elevates != "" {
+		verb = "elevate"
+	}
+	return b, c.record(b.Org, nounBinding, string(b.ID), verb, nil, b)
 }
 
 // instant is a time as it is stored: UTC, in microseconds.
@@ -305,7 +335,10 @@ func (o *OrgAdmin) AllBindings(ctx context.Context, f BindingFilter) iter.Seq2[B
 }
 
 // DeleteBinding removes a binding. Through As it is checked at the scope of the
-// binding; deleting a deny needs the rights that it denied.
+// binding; it fails with ErrEscalation when the actor does not hold what a deny
+// denied, or when the subject of an allow manages more than the actor, which does
+// not hold identity:contain. It fails with ErrImmutable when the role's members are
+// locked. What was switched on of an eligible binding goes with it.
 func (o *OrgAdmin) DeleteBinding(ctx context.Context, id BindingID) error {
 	if !id.valid() {
 		return wrap("DeleteBinding", &Error{Kind: ErrInvalid, Entity: nounBinding, ID: clip(string(id)), Field: "ID"})
@@ -321,20 +354,45 @@ func (o *OrgAdmin) DeleteBinding(ctx context.Context, id BindingID) error {
 		if err := c.permit(before.Scope); err != nil {
 			return err
 		}
-		if before.Immutable && !c.who.system {
-			return &Error{Kind: ErrDenied, Entity: nounBinding, ID: string(id), Err: errText("is immutable")}
-		}
-		if err := c.mayUnbind(before); err != nil {
+		if err := c.mayDelete(before); err != nil {
 			return err
 		}
-		if err := c.tx.Bindings().Delete(c.ctx, o.org, id); err != nil {
-			return err
-		}
-		d, err := c.draft(o.org)
-		if err != nil {
-			return err
-		}
-		d.editRules().RemoveBinding(string(id))
-		return c.record(o.org, nounBinding, string(id), "delete", before, nil)
+		return c.deleteBinding(before)
 	})
+}
+
+// mayDelete refuses to delete a binding that is immutable or whose role's are
+// locked, a deny that keeps from somebody what the actor does not hold, and an allow
+// of who manages more than the actor.
+func (c *change) mayDelete(b Binding) error {
+	if b.Immutable && !c.who.system {
+		return &Error{Kind: ErrDenied, Entity: nounBinding, ID: string(b.ID), Err: errText("is immutable")}
+	}
+	if RoleID(b.Role).valid() {
+		row, err := c.tx.Roles().Find(c.ctx, b.Org, RoleID(b.Role))
+		if err == nil {
+			err = row.unlockedMembers()
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return c.mayUnbind(b)
+}
+
+// deleteBinding removes a binding, and what was switched on of it; whether it may is
+// for the caller to have asked.
+func (c *change) deleteBinding(b Binding) error {
+	if _, err := c.endElevations(b); err != nil {
+		return err
+	}
+	if err := c.tx.Bindings().Delete(c.ctx, b.Org, b.ID); err != nil {
+		return err
+	}
+	d, err := c.draft(b.Org)
+	if err != nil {
+		return err
+	}
+	d.editRules().RemoveBinding(string(b.ID))
+	return c.record(b.Org, nounBinding, string(b.ID), "delete", b, nil)
 }

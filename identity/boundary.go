@@ -130,7 +130,7 @@ func (c *change) boundaryChange(home, before, later *view, roles []string) error
 				if b.Effect != policy.Allow {
 					continue
 				}
-				if err := c.holdsAt(home, later.org.ID, b); err != nil {
+				if err := c.holdsAt(home, later.org.ID, b, nil); err != nil {
 					return err
 				}
 			}

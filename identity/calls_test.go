@@ -3,6 +3,7 @@ package identity_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"path/filepath"
@@ -18,10 +19,11 @@ import (
 
 // call is one management method, called so that it succeeds on fresh targets.
 type call struct {
-	inSystem bool // checked in the system org
-	reads    bool // writes nothing
-	hostOnly bool // refused to every principal
-	still    bool // finds nothing to change
+	inSystem bool     // checked in the system org
+	reads    bool     // writes nothing
+	hostOnly bool     // refused to every principal
+	still    bool     // finds nothing to change
+	holds    []string // what its actor has to hold at Root besides
 	run      func(ctx context.Context, s *identity.Admin, x targets) error
 }
 
@@ -121,6 +123,17 @@ func in(f func(context.Context, *identity.OrgAdmin, targets) error) func(context
 	return func(ctx context.Context, s *identity.Admin, x targets) error { return f(ctx, s.In(x.Org), x) }
 }
 
+// deletedFirst makes a call for what has to be deleted first, once more if it was not.
+func deletedFirst(purge, remove func() error) error {
+	err := purge()
+	if errors.Is(err, identity.ErrInUse) {
+		if err = remove(); err == nil {
+			err = purge()
+		}
+	}
+	return err
+}
+
 // calls has every management method. A new one turns TestPermissionTable red
 // until it is here.
 func calls() map[string]call {
@@ -131,6 +144,10 @@ func calls() map[string]call {
 	)
 	name := "other"
 	read, _ := policy.ParsePermission("wallets:read")
+	var places [2]policy.Path
+	for i := range places {
+		places[i], _ = policy.NewPath("places", fmt.Sprint(i))
+	}
 	later := func() time.Time { return time.Date(2030, 6, 1, 0, 0, 0, 0, time.UTC) }
 	return map[string]call{
 		"CreateOrg":     {inSystem: true, run: func(c C, s A, _ targets) error { return last(s.CreateOrg(c, identity.OrgSpec{Slug: "created"})) }},
@@ -199,6 +216,10 @@ func calls() map[string]call {
 		"AllGroups":  {reads: true, run: in(func(c C, o O, _ targets) error { return drain(o.AllGroups(c, identity.GroupFilter{})) })},
 		"Members":    {reads: true, run: in(func(c C, o O, x targets) error { return last(o.Members(c, x.Full, identity.Page{})) })},
 		"AllMembers": {reads: true, run: in(func(c C, o O, x targets) error { return drain(o.AllMembers(c, x.Full)) })},
+		"Memberships": {reads: true, run: in(func(c C, o O, x targets) error {
+			return last(o.Memberships(c, identity.SubjectID(x.User), identity.Page{}))
+		})},
+		"AllMemberships": {reads: true, run: in(func(c C, o O, x targets) error { return drain(o.AllMemberships(c, identity.SubjectID(x.User))) })},
 		"UpdateGroup": {run: in(func(c C, o O, x targets) error {
 			return last(o.UpdateGroup(c, x.Group, identity.GroupPatch{Name: &name}))
 		})},
@@ -248,6 +269,22 @@ func calls() map[string]call {
 			return last(o.PermissionsOn(c, identity.AccountRequest{Account: x.User, Path: policy.Root}))
 		})},
 		"DeleteBinding": {run: in(func(c C, o O, x targets) error { return o.DeleteBinding(c, x.Binding) })},
+		"MoveSubtree": {still: true, holds: allManagement(), run: in(func(c C, o O, _ targets) error {
+			return last(o.MoveSubtree(c, places[0], places[1]))
+		})},
+
+		"PurgeOrg": {inSystem: true, hostOnly: true, run: func(c C, s A, x targets) error {
+			return deletedFirst(func() error { return last(s.PurgeOrg(c, x.Org)) }, func() error { return last(s.DeleteOrg(c, x.Org)) })
+		}},
+		"PurgeAccount": {hostOnly: true, run: in(func(c C, o O, x targets) error {
+			return deletedFirst(func() error { return last(o.PurgeAccount(c, x.User)) }, func() error { return last(o.DeleteAccount(c, x.User)) })
+		})},
+		"PurgeGroup": {hostOnly: true, run: in(func(c C, o O, x targets) error {
+			return deletedFirst(func() error { return last(o.PurgeGroup(c, x.Group)) }, func() error { return o.DeleteGroup(c, x.Group) })
+		})},
+		"PurgeRole": {hostOnly: true, run: in(func(c C, o O, x targets) error {
+			return deletedFirst(func() error { return last(o.PurgeRole(c, x.Role)) }, func() error { return o.DeleteRole(c, x.Role) })
+		})},
 
 		"AddPublicKey": {run: in(func(c C, o O, x targets) error {
 			return last(o.AddPublicKey(c, x.User, identity.PublicKeySpec{UnprovenPublicKey: x.Key}))
@@ -262,7 +299,8 @@ func calls() map[string]call {
 		"CreateClientSecret": {run: in(func(c C, o O, x targets) error {
 			return last(o.CreateClientSecret(c, x.User, identity.ClientSecretSpec{Name: name}))
 		})},
-		"RotateSecret": {run: in(func(c C, o O, x targets) error { return last(o.RotateSecret(c, x.Secret, time.Hour)) })},
+		"NewEnrollCode": {run: in(func(c C, o O, x targets) error { return last(o.NewEnrollCode(c, x.User, identity.EnrollCodeSpec{})) })},
+		"RotateSecret":  {run: in(func(c C, o O, x targets) error { return last(o.RotateSecret(c, x.Secret, time.Hour)) })},
 		"RevokeCredentials": {run: in(func(c C, o O, x targets) error {
 			results, err := o.RevokeCredentials(c, identity.CredentialFilter{Account: x.User, Type: identity.APIToken}) // one
 			for _, r := range results {
@@ -346,9 +384,9 @@ func calls() map[string]call {
 }
 
 // notCalls are the methods that neither read nor write the database: In
-// selects an org, With takes attributes, Vouch is a way in, and like AccountsByExternalID only for System.
+// selects an org, With takes attributes, the other With… a name for the call, Vouch is a way in, and like AccountsByExternalID only for System.
 func notCalls() map[string]bool {
-	return map[string]bool{"In": true, "With": true, "WithRequestID": true, "Vouch": true, "AccountsByExternalID": true}
+	return map[string]bool{"In": true, "With": true, "WithRequestID": true, "WithIdempotencyKey": true, "Vouch": true, "AccountsByExternalID": true}
 }
 
 // TestPermissionTable holds the table of permissions complete: every method of

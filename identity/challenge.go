@@ -43,7 +43,7 @@ func (t ticket) bound(a *Authority, inst *instance) []string {
 }
 
 // seal makes the text of a ticket that ends after life. What it carries, at most
-// 3 KiB, can be read by whoever holds the text, and not changed.
+// 3.5 KiB, can be read by whoever holds the text, and not changed.
 func (a *Authority) seal(inst *instance, t ticket, now int64, life time.Duration, carried []byte) (text string, expires time.Time, err error) {
 	random, err := a.randomBytes(16)
 	if err != nil {
@@ -126,7 +126,7 @@ func (a *Authority) exchangeChallenge(ctx context.Context, r ChallengeResponse, 
 	if err != nil {
 		return AccessToken{}, err
 	}
-	p, err := a.signed(ctx, WayChallenge, c, signature{token.PurposeLogin, r.Algorithm, r.Signature}, message, now)
+	p, err := a.signed(ctx, WayChallenge, c, signature{token.PurposeLogin, r.Algorithm, r.Signature}, message, 0, now)
 	if err != nil {
 		return AccessToken{}, err
 	}

@@ -92,19 +92,25 @@ func (c *change) updated(m Meta) Meta {
 // record notes one event. Before and after are nouns; nil means there is nothing.
 func (c *change) record(org OrgID, noun, id, verb string, before, after any) error {
 	e := Event{
-		Revision: c.revision(), Item: c.base.items + uint32(len(c.events)), Org: org, At: c.at,
-		Noun: noun, ID: id, Verb: verb, Actor: c.who.name(), Reason: c.who.reason, OnBehalfOf: c.who.onBehalfOf(), Credential: c.who.credential(),
+		Revision: c.revision(), Item: c.base.items + uint32(len(c.events)), At: c.at,
+		Actor: c.who.name(), Reason: c.who.reason, OnBehalfOf: c.who.onBehalfOf(), Credential: c.who.credential(),
 		RequestID: c.who.request,
 	}
-	var err error
-	if e.Before, err = encodeNoun(before); err != nil {
-		return err
-	}
-	if e.After, err = encodeNoun(after); err != nil {
+	if err := e.tell(org, noun, id, verb, before, after); err != nil {
 		return err
 	}
 	c.events = append(c.events, e)
 	return nil
+}
+
+// tell says what happened to what. Before and after are nouns; nil means there is nothing.
+func (e *Event) tell(org OrgID, noun, id, verb string, before, after any) (err error) {
+	e.Org, e.Noun, e.ID, e.Verb = org, noun, id, verb
+	if e.Before, err = encodeNoun(before); err != nil {
+		return err
+	}
+	e.After, err = encodeNoun(after)
+	return err
 }
 
 func encodeNoun(v any) ([]byte, error) {
@@ -163,6 +169,12 @@ func (c *change) keepOwners() error {
 		return nil
 	}
 	for id, d := range c.drafts {
+		if d.org.State == OrgDeleted {
+			continue // nobody is left to be locked out
+		}
+		if d.owner = d.freeze().someOwner(c.now); d.owner != "" {
+			continue
+		}
 		before, err := c.before(id)
 		if errors.Is(err, ErrNotFound) {
 			continue // made by this change
@@ -170,27 +182,35 @@ func (c *change) keepOwners() error {
 		if err != nil {
 			return err
 		}
-		if d.org.State == OrgDeleted {
-			continue // nobody is left to be locked out
-		}
-		if before.hasOwner(c.now) && !d.freeze().hasOwner(c.now) {
+		if before.someOwner(c.now) != "" {
 			return &Error{Kind: ErrInUse, Entity: "org", ID: string(id), Err: errText("this would remove its last owner")}
 		}
 	}
 	return nil
 }
 
-// hasOwner reports whether an active user without end of validity owns the org.
-func (v *view) hasOwner(now int64) bool {
+// someOwner is an active user without end of validity that owns the org, if there
+// is one. Whoever did when it was last asked is looked at first: to find one may
+// take all that is bound at Root.
+func (v *view) someOwner(now int64) AccountID {
 	if v.org.State == OrgDeleted {
-		return false
+		return ""
+	}
+	if v.owner != "" && v.stays(v.owner) && v.rules.Owner(string(v.owner), now) {
+		return v.owner
 	}
 	for id := range v.rules.Owners(now) {
-		if _, life := v.accountLife(AccountID(id)); life != nil && life.kind() == User && life.state() == AccountActive && life.until == 0 {
-			return true
+		if v.stays(AccountID(id)) {
+			return AccountID(id)
 		}
 	}
-	return false
+	return ""
+}
+
+// stays reports whether an account is an active user without end of validity.
+func (v *view) stays(id AccountID) bool {
+	_, life := v.accountLife(id)
+	return life != nil && life.kind() == User && life.state() == AccountActive && life.until == 0
 }
 
 // permit fails unless the actor holds the permission of this call at a path of

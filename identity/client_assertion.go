@@ -72,6 +72,9 @@ func (a *Authority) ownToken(ctx context.Context, p Principal, raw string) (bool
 		claims, err := a.verifier.Verify(a.instance.Load().ring.keys, raw, time.UnixMicro(now))
 		return err == nil && claims.Org == string(p.p.org) && claims.Subject == string(p.p.account), nil
 	}
+	if a.issuedIn(raw) != p.p.org { // to have shown it here is no use of it
+		return false, nil
+	}
 	owner, err := a.authenticateSecret(ctx, raw, now)
 	switch {
 	case errors.Is(err, ErrUnauthenticated):

@@ -22,18 +22,9 @@ func (o *OrgAdmin) CreateClientSecret(ctx context.Context, account AccountID, sp
 	if !account.valid() {
 		return out, wrap("CreateClientSecret", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
 	}
-	err = o.write(ctx, "CreateClientSecret", o.org, func(c *change) error {
-		a, err := c.mayAddKey(o.org, account)
-		if err != nil {
-			return err
-		}
-		out, err = c.addClientSecret(a, spec)
-		return err
+	return o.createSecret(ctx, "CreateClientSecret", account, spec, func(c *change, a Account) (CredentialSecret, error) {
+		return c.addClientSecret(a, spec)
 	})
-	if err != nil {
-		return CredentialSecret{}, err
-	}
-	return out, nil
 }
 
 func (c *change) addClientSecret(a Account, spec ClientSecretSpec) (CredentialSecret, error) {

@@ -11,14 +11,15 @@ import (
 )
 
 // toy is a language for conditions: "attr:<name>" is the value of a boolean
-// attribute, "is:<id>" is true of one account, "not:<id>" of all others.
+// attribute, "is:<id>" is true of one account, "not:<id>" of all others, "team:<text>"
+// of accounts with that label.
 type toy struct{}
 
 type toyCondition struct{ verb, arg string }
 
 func (toy) Compile(source string, schema *policy.Schema) (policy.Condition, error) {
 	verb, arg, ok := strings.Cut(source, ":")
-	if !ok || !slices.Contains([]string{"attr", "is", "not"}, verb) || verb == "attr" && schema.Type(arg) != policy.TypeBool {
+	if !ok || !slices.Contains([]string{"attr", "is", "not", "team"}, verb) || verb == "attr" && schema.Type(arg) != policy.TypeBool {
 		return nil, errors.New("no such thing")
 	}
 	return toyCondition{verb, arg}, nil
@@ -31,7 +32,10 @@ func (c toyCondition) Eval(env *policy.Env) (policy.Truth, string) {
 		return policy.Unknown, name
 	}
 	holds := v == any(true)
-	if c.verb != "attr" {
+	switch c.verb {
+	case "team":
+		holds = v.(map[string]string)["team"] == c.arg
+	case "is", "not":
 		holds = (v == any(c.arg)) == (c.verb == "is")
 	}
 	if holds {
@@ -41,8 +45,11 @@ func (c toyCondition) Eval(env *policy.Env) (policy.Truth, string) {
 }
 
 func (c toyCondition) Attributes() []string {
-	if c.verb == "attr" {
+	switch c.verb {
+	case "attr":
 		return []string{c.arg}
+	case "team":
+		return []string{policy.AttributePrincipalLabels}
 	}
 	return []string{policy.AttributePrincipalID}
 }

@@ -22,6 +22,9 @@ type Config struct {
 	Issuer string
 	// Audience is the "aud" of access tokens; empty means the issuer.
 	Audience string
+	// Audiences are those that a token can be made for instead, with
+	// [TokenRequest.Audience]: other services, which verify it by the key set. At most 64.
+	Audiences []string
 	// Seal says how the signing keys are sealed at rest. To change it see [Admin.Reseal].
 	Seal token.Seal
 	// KeySource makes signing keys outside of this process; without it they are
@@ -77,6 +80,9 @@ type Config struct {
 	MaxVerified int64
 	// LastUsedEvery is how often it is written down who was here; default 1 minute.
 	LastUsedEvery time.Duration
+	// IdempotencyFor is how long an idempotency key is remembered; default 24 hours,
+	// between 1 minute and 30 days. See [Admin.WithIdempotencyKey].
+	IdempotencyFor time.Duration
 	// OnExpiry, if set, is called in the background for every account and credential
 	// that ends soon, once for each of ExpiryThresholds, also when nothing ran at the
 	// time. It is for what has to be replaced: of a credential that was rotated nobody
@@ -160,6 +166,7 @@ func (c Config) withDefaults() Config {
 		c.MaxVerified = 32 << 20
 	}
 	set(&c.LastUsedEvery, time.Minute)
+	set(&c.IdempotencyFor, 24*time.Hour)
 	c.ExpiryThresholds = expiryThresholds(c.ExpiryThresholds)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -184,11 +191,15 @@ func (c Config) check() error {
 		{"MaxWrite", c.MaxWrite, time.Millisecond, time.Hour},
 		{"MaxStaleness", c.MaxStaleness, 10 * time.Millisecond, time.Hour},
 		{"LastUsedEvery", c.LastUsedEvery, time.Second, 24 * time.Hour},
+		{"IdempotencyFor", c.IdempotencyFor, time.Minute, 30 * 24 * time.Hour},
 	}
 	for _, b := range between {
 		if b.v < b.lo || b.v > b.top {
 			return bad(b.field, "%s is not between %s and %s", b.v, b.lo, b.top)
 		}
+	}
+	if why := checkAudiences(c.Audiences); why != "" {
+		return bad("Audiences", "%s", why)
 	}
 	for _, slug := range c.ReservedSlugs {
 		if !validSlug(slug) {
@@ -221,6 +232,25 @@ func (c Config) check() error {
 		}
 	}
 	return nil
+}
+
+// maxAudiences bounds Config.Audiences, maxAudience each of them in bytes.
+const (
+	maxAudiences = 64
+	maxAudience  = 512
+)
+
+// checkAudiences returns what is wrong with audiences, or "".
+func checkAudiences(audiences []string) string {
+	if len(audiences) > maxAudiences {
+		return "are more than 64"
+	}
+	for _, text := range audiences {
+		if text == "" || len(text) > maxAudience || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			return "are not all 1 to 512 bytes of printable ASCII without spaces"
+		}
+	}
+	return ""
 }
 
 // checkIssuer returns what is wrong with an issuer, or "".

@@ -55,10 +55,22 @@ func TestRefusedConfig(t *testing.T) {
 		{"skew long", "Skew", func(c *identity.Config) { c.Skew = 2*time.Minute + 1 }},
 		{"validity negative", "MaxValidity", func(c *identity.Config) { c.MaxValidity = -1 }},
 		{"default validity over the most", "DefaultValidity", func(c *identity.Config) { c.MaxValidity = time.Hour; c.DefaultValidity = 2 * time.Hour }},
+		{"labels of the host", "Attributes", func(c *identity.Config) {
+			c.Attributes = []policy.AttributeSpec{{Name: policy.AttributePrincipalLabels, Type: policy.TypeMap}}
+		}},
+		{"one label of the host", "Attributes", func(c *identity.Config) {
+			c.Attributes = []policy.AttributeSpec{{Name: policy.AttributePrincipalLabels + ".team", Type: policy.TypeString}}
+		}},
+		{"empty audience", "Audiences", func(c *identity.Config) { c.Audiences = []string{""} }},
+		{"audience with a space", "Audiences", func(c *identity.Config) { c.Audiences = []string{"https://a.example", "a b"} }},
+		{"long audience", "Audiences", func(c *identity.Config) { c.Audiences = []string{long(513)} }},
+		{"many audiences", "Audiences", func(c *identity.Config) { c.Audiences = make([]string, 65) }},
 		{"reserved slugs", "ReservedSlugs", func(c *identity.Config) { c.ReservedSlugs = []string{"www", "not a slug"} }},
 		{"max write", "MaxWrite", func(c *identity.Config) { c.MaxWrite = -1 }},
 		{"max staleness", "MaxStaleness", func(c *identity.Config) { c.MaxStaleness = 1 }},
 		{"last used", "LastUsedEvery", func(c *identity.Config) { c.LastUsedEvery = time.Millisecond }},
+		{"idempotency short", "IdempotencyFor", func(c *identity.Config) { c.IdempotencyFor = time.Second }},
+		{"idempotency long", "IdempotencyFor", func(c *identity.Config) { c.IdempotencyFor = 31 * 24 * time.Hour }},
 		{"threshold short", "ExpiryThresholds", func(c *identity.Config) { c.ExpiryThresholds = []time.Duration{time.Hour, time.Second} }},
 		{"threshold long", "ExpiryThresholds", func(c *identity.Config) { c.ExpiryThresholds = []time.Duration{366 * 24 * time.Hour} }},
 		{"threshold twice", "ExpiryThresholds", func(c *identity.Config) { c.ExpiryThresholds = []time.Duration{time.Hour, time.Minute, time.Hour} }},

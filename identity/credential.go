@@ -29,6 +29,14 @@ type Credential struct {
 	Successor   CredentialID // what it was rotated to
 	MinRevision uint64       // tokens issued before this revision are dead
 	LastUsed    time.Time    // about; zero means never. It is written once in Config.LastUsedEvery
+	// KeyUntil is of an enroll code: the key that it adds ends no later. Zero means
+	// with its account.
+	KeyUntil time.Time
+	// OwnerKind and OwnerState are those of Account, as of the same moment. They are
+	// computed by [OrgAdmin.Credential], [OrgAdmin.Credentials] and
+	// [OrgAdmin.AllCredentials], and empty elsewhere.
+	OwnerKind  AccountKind  `json:"-"`
+	OwnerState AccountState `json:"-"`
 	// Digest is what is kept of an opaque secret: SHA-256 over 256 random bits. It is
 	// in no event.
 	Digest []byte `json:"-"`
@@ -48,7 +56,8 @@ const (
 	PublicKey    CredentialType = "public-key"
 	APIToken     CredentialType = "api-token"
 	ClientSecret CredentialType = "client-secret"
-	Invitation   CredentialType = "invitation" // see [OrgAdmin.Invite]
+	Invitation   CredentialType = "invitation"  // see [OrgAdmin.Invite]
+	EnrollCode   CredentialType = "enroll-code" // see [OrgAdmin.NewEnrollCode]
 )
 
 // CredentialState is the life of a credential. The zero value is no state, and refuses.
@@ -57,7 +66,6 @@ type CredentialState string
 // The states of a credential. Expired is not among them: expiry is read from
 // the clock at use.
 const (
-	CredentialPending  CredentialState = "pending"
 	CredentialActive   CredentialState = "active"
 	CredentialRetiring CredentialState = "retiring"
 	CredentialDisabled CredentialState = "disabled"
@@ -144,7 +152,7 @@ func (c *change) roomBeside(a Account, replaced CredentialID) error {
 // that were grow in number with every rotation, and are left where they lie.
 func (c *change) unrevoked(a Account, more ...Cond) iter.Seq2[Credential, error] {
 	return func(yield func(Credential, error) bool) {
-		for _, state := range []CredentialState{CredentialPending, CredentialActive, CredentialRetiring, CredentialDisabled, CredentialHeld} {
+		for _, state := range []CredentialState{CredentialActive, CredentialRetiring, CredentialDisabled, CredentialHeld} {
 			q := c.having(FieldAccount, string(a.ID))
 			q.Org, q.Limit = a.Org, 1000
 			q.Where = append(append(slices.Clip(q.Where), Cond{Field: FieldState, Value: string(state)}), more...)
@@ -180,12 +188,12 @@ func (f CredentialFilter) query() Query {
 
 // Credential returns one credential.
 func (o *OrgAdmin) Credential(ctx context.Context, id CredentialID) (Credential, error) {
-	return findRow(ctx, &o.Admin, "Credential", o.org, id, Txn.Credentials)
+	return findRow(ctx, &o.Admin, "Credential", o.org, id, ownedCredentials)
 }
 
 // Credentials returns a page of the org's credentials.
 func (o *OrgAdmin) Credentials(ctx context.Context, f CredentialFilter, page Page) (List[Credential], error) {
-	return listRows(ctx, &o.Admin, "Credentials", nounCredential, o.org, f.query(), page, Txn.Credentials, func(c Credential) CredentialID { return c.ID })
+	return listRows(ctx, &o.Admin, "Credentials", nounCredential, o.org, f.query(), page, ownedCredentials, func(c Credential) CredentialID { return c.ID })
 }
 
 // AllCredentials iterates over the org's credentials.

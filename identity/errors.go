@@ -29,6 +29,8 @@ var (
 	ErrDisabled = errors.New("disabled")
 	// ErrInUse means that something else depends on it.
 	ErrInUse = errors.New("in use")
+	// ErrImmutable means that it is locked, or part of its org: nobody changes it that way, the host neither.
+	ErrImmutable = errors.New("immutable")
 	// ErrLimit means that a configured or built-in limit would be passed.
 	ErrLimit = errors.New("limit reached")
 	// ErrEscalation means that the call would give somebody a right that the actor does not hold.
@@ -60,7 +62,7 @@ var (
 // kinds lists every kind once, for PublicText and for tests.
 func kinds() []error {
 	return []error{
-		ErrInvalid, ErrNotFound, ErrConflict, ErrDenied, ErrUnauthenticated, ErrExpired, ErrRevoked, ErrDisabled, ErrInUse,
+		ErrInvalid, ErrNotFound, ErrConflict, ErrDenied, ErrUnauthenticated, ErrExpired, ErrRevoked, ErrDisabled, ErrInUse, ErrImmutable,
 		ErrLimit, ErrEscalation, ErrStale, ErrBusy, ErrKey, ErrNested, ErrLocked, ErrStorage, ErrNewerSchema,
 	}
 }

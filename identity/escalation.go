@@ -23,41 +23,52 @@ func (c *change) holds(in OrgID, b policy.Binding) error {
 	if err != nil {
 		return err
 	}
-	return c.holdsAt(home, in, b)
+	return c.holdsAt(home, in, b, nil)
 }
 
 // holdsAt is holds with the rights that the actor has in a given view of its
-// org. Of a delegation, everybody must hold it.
-func (c *change) holdsAt(home *view, in OrgID, b policy.Binding) error {
-	for _, p := range c.who.principal.all() {
-		if err := c.eachHolds(home, p, in, b); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *change) eachHolds(home *view, p *principal, in OrgID, b policy.Binding) error {
-	account, ok := home.rules.Account(string(p.account))
-	if !ok {
-		return &Error{Kind: ErrDenied, Entity: nounAccount, ID: string(p.account)}
-	}
-	org := in
-	if b.Reach != "" {
-		org = OrgID(b.Reach) // it takes effect there; "*" is held by who reaches every org
-	}
-	claim := c.claim(account, p.limits, org, b)
-	missing, covered := c.covers(home, claim, in)
-	if !covered {
-		covered = c.mayEscalate(home, claim)
-	}
-	if err := c.judged.spent(); err != nil {
-		return err
-	}
-	if covered {
+// org, of a part of the role if that is not nil. A binding whose time is over
+// gives nothing.
+func (c *change) holdsAt(home *view, in OrgID, b policy.Binding, of *policy.Role) error {
+	if ended(b.End, c.now) {
 		return nil
 	}
+	missing, err := c.lacks(home, in, b, of)
+	if err != nil || missing == "" {
+		return err
+	}
 	return &Error{Kind: ErrEscalation, Entity: nounRole, ID: strings.TrimSuffix(b.Role, beside), Err: errText("the actor does not hold " + missing + " at " + b.Scope.String())}
+}
+
+// lacks names something that the actor does not hold; "" if it holds all. Of a
+// delegation everybody must hold it, or everybody be one who may escalate: what
+// one only holds and another could only escalate to, the two cannot do.
+func (c *change) lacks(home *view, in OrgID, b policy.Binding, of *policy.Role) (missing string, err error) {
+	var claims []policy.Claim
+	for _, p := range c.who.principal.all() {
+		account, ok := home.rules.Account(string(p.account))
+		if !ok {
+			return "", &Error{Kind: ErrDenied, Entity: nounAccount, ID: string(p.account)}
+		}
+		org := in
+		if b.Reach != "" {
+			org = OrgID(b.Reach) // it takes effect there; "*" is held by who reaches every org
+		}
+		claim := c.claim(account, p.limits, org, b)
+		claim.Definition = of
+		claims = append(claims, claim)
+	}
+	covered := true
+	for i := 0; i < len(claims) && covered; i++ {
+		missing, covered = c.covers(home, claims[i], in)
+	}
+	if !covered {
+		covered = !slices.ContainsFunc(claims, func(claim policy.Claim) bool { return !c.mayEscalate(home, claim) })
+	}
+	if covered {
+		missing = ""
+	}
+	return missing, c.judged.spent()
 }
 
 // mayEscalate reports whether the actor may give away what it does not hold,
@@ -70,7 +81,7 @@ func (c *change) mayEscalate(home *view, claim policy.Claim) bool {
 
 // covers asks the actor's own org; the role may be a stored one of another org.
 func (c *change) covers(home *view, claim policy.Claim, in OrgID) (missing string, ok bool) {
-	if _, code := c.a.model.Roles.Lookup(claim.Role); code || in == home.org.ID {
+	if _, code := c.a.model.Roles.Lookup(claim.Role); code || in == home.org.ID || claim.Definition != nil {
 		return c.judged.covers(home.rules, claim)
 	}
 	target, err := c.view(in)
@@ -110,29 +121,16 @@ func (c *change) mayBind(b Binding) error {
 	return c.containsAll(b.Org, ruleID(b.Subject))
 }
 
-// containsAll is contains for every account that is a subject or in it.
-func (c *change) containsAll(org OrgID, subject string) error {
-	if c.who.system {
+// mayUnbind judges the removal of a binding: without a deny somebody may do
+// more, without an allow somebody less.
+func (c *change) mayUnbind(b Binding) error {
+	switch {
+	case b.Effect == policy.Deny:
+		return c.holds(b.Org, b.compile())
+	case ended(micros(b.End), c.now):
 		return nil
 	}
-	v, err := c.view(org)
-	if err != nil {
-		return err
-	}
-	for id := range v.rules.Accounts(subject) {
-		if err := c.contains(Account{ID: AccountID(id), Org: org}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mayUnbind judges the removal of a binding: without a deny, somebody may do more.
-func (c *change) mayUnbind(b Binding) error {
-	if b.Effect == policy.Deny {
-		return c.holds(b.Org, b.compile())
-	}
-	return nil
+	return c.containsSubject(b.Org, ruleID(b.Subject))
 }
 
 // bindingsAbove are the bindings of a subject and of every group it is in.
@@ -223,98 +221,6 @@ func (c *change) eachBinding(org OrgID, subject string, concerns func(policy.Bin
 	return nil
 }
 
-// roleChange judges a changed role by what it now gives, wherever it or a role
-// that includes it is bound. The draft holds the new definition already.
-func (c *change) roleChange(org OrgID, role string) error {
-	if c.who.system {
-		return nil
-	}
-	v, err := c.view(org)
-	if err != nil {
-		return err
-	}
-	before, err := c.before(org)
-	if err != nil {
-		return err
-	}
-	concerned := []string{role}
-	for id := range v.rules.IncludedBy(role) {
-		concerned = append(concerned, id)
-	}
-	home, err := c.view(c.who.principal.org)
-	own := c.who.principal.org == org
-	if own {
-		home, err = before.beside(v, concerned)
-	}
-	if err != nil {
-		return err
-	}
-	for _, id := range concerned {
-		for b := range v.rules.BindingsOfRole(id) {
-			if err := c.judged.look(); err != nil {
-				return err
-			}
-			if b.Effect == policy.Deny { // one that shrinks lets somebody do more, one that grows takes away
-				if err := c.heldBefore(before, b); err != nil {
-					return err
-				}
-				if err := c.containsAll(org, b.Subject); err != nil {
-					return err
-				}
-				continue
-			}
-			if own {
-				b.Role = id + beside
-			}
-			if err := c.holdsAt(home, org, b); err != nil {
-				return err
-			}
-		}
-	}
-	if own {
-		home = before
-	}
-	return c.boundaryChange(home, before, v, concerned)
-}
-
-// beside is a view in which some roles stand beside themselves as they are in
-// a later view, under names that nobody is bound to: the actor must hold what
-// a changed role gives by what it could do before, or it could give itself
-// anything by changing a role of its own.
-func (v *view) beside(later *view, roles []string) (*view, error) {
-	rules := v.rules.Edit()
-	for _, id := range roles {
-		role, ok := later.rules.Role(id)
-		if !ok {
-			continue
-		}
-		role.ID = id + beside
-		role.Includes = slices.Clone(role.Includes)
-		for i, included := range role.Includes {
-			if slices.Contains(roles, included) {
-				role.Includes[i] = included + beside
-			}
-		}
-		if err := rules.LoadRole(role); err != nil {
-			return nil, err
-		}
-	}
-	both := *v
-	both.rules = rules.Snapshot()
-	return &both, nil
-}
-
-// beside ends the name of a role as it is to be. No id ends like this.
-const beside = "'"
-
-// heldBefore is holds with the role as it was before the change.
-func (c *change) heldBefore(before *view, b policy.Binding) error {
-	if c.who.principal.org != before.org.ID {
-		return &Error{Kind: ErrEscalation, Entity: nounRole, ID: b.Role, Err: errText("the role denies, and only an actor of its org can be compared with it")}
-	}
-	return c.holdsAt(before, before.org.ID, b)
-}
-
 // controls judges calls that could let the actor become an account, or give it
 // back what it had: it must hold everything that the account may have, whatever
 // is denied to it.
@@ -323,31 +229,4 @@ func (c *change) controls(a Account) error {
 		return err
 	}
 	return c.mayHave(a)
-}
-
-// contains judges calls that narrow an account: it needs the account's powers
-// over management, or identity:contain.
-func (c *change) contains(a Account) error {
-	if c.who.system || c.who.is(a.ID) {
-		return nil
-	}
-	v, err := c.view(a.Org)
-	if err != nil {
-		return err
-	}
-	if c.permitName(PermContain, policy.Root) == nil {
-		return nil
-	}
-	for b := range v.bindingsAbove(string(a.ID)) {
-		if err := c.judged.look(); err != nil {
-			return err
-		}
-		if b.Effect != policy.Allow || !v.rules.Manages(b.Role) {
-			continue
-		}
-		if err := c.holds(a.Org, b); err != nil {
-			return err
-		}
-	}
-	return nil
 }

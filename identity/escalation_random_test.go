@@ -12,8 +12,9 @@ import (
 
 // TestSec48_NoSequenceOfCallsGainsRights makes random calls as accounts that
 // manage everything: whatever one of them does, nobody can afterwards do what
-// neither they nor the caller could before. Some bindings have conditions, and
-// the roles are boundaries, too.
+// neither they nor the caller could before. Some bindings have conditions, the
+// roles are boundaries, too, subtrees are moved, and what is deleted takes what is
+// linked to it along.
 func TestSec48_NoSequenceOfCallsGainsRights(t *testing.T) {
 	onOneGoroutine(t)
 	seed := newSeed(t)
@@ -89,7 +90,7 @@ func TestSec48_NoSequenceOfCallsGainsRights(t *testing.T) {
 	}
 	var bindings []identity.BindingID
 	step := func(o *identity.OrgAdmin) (string, error) {
-		switch anyOf(8) {
+		switch anyOf(11) {
 		case 0, 1:
 			spec := identity.BindingSpec{Subject: subject(), Role: string(roles[anyOf(len(roles))]), Scope: paths[anyOf(len(paths))], Deny: anyOf(3) == 0}
 			if anyOf(3) == 0 {
@@ -137,6 +138,24 @@ func TestSec48_NoSequenceOfCallsGainsRights(t *testing.T) {
 				r = string(roles[anyOf(len(roles))])
 			}
 			return fmt.Sprintf("bound %s by %q", a, r), last(o.SetBoundary(w.ctx, a, r))
+		case 7:
+			from, to := paths[1+anyOf(len(paths)-1)], paths[1+anyOf(len(paths)-1)]
+			return fmt.Sprintf("move %s to %s", from, to), last(o.MoveSubtree(w.ctx, from, to))
+		case 8:
+			i := anyOf(len(roles))
+			what, err := fmt.Sprintf("delete %s with all", roles[i]), o.DeleteRole(w.ctx, roles[i], identity.Cascade)
+			if err == nil {
+				fresh := slices.DeleteFunc(pick(2), func(name string) bool { return name == identity.PermEscalate })
+				roles[i] = w.role(org, fresh...)
+			}
+			return what, err
+		case 9:
+			i := anyOf(len(groups))
+			what, err := fmt.Sprintf("delete %s with all", groups[i]), o.DeleteGroup(w.ctx, groups[i], identity.Cascade)
+			if err == nil {
+				groups[i] = must(sys.CreateGroup(w.ctx, identity.GroupSpec{Name: fmt.Sprint("g of ", w.id.Revision())}))(t).ID
+			}
+			return what, err
 		}
 		i := anyOf(len(accounts))
 		_, key := newKey(t)

@@ -9,8 +9,9 @@ import (
 )
 
 // Event is one row of the log: the audit, the change feed and the refresh feed
-// at once. Rows are never altered or deleted; each is chained to the one
-// before it in its org by an HMAC.
+// at once. Rows are never deleted, and nothing in them is altered but that a purge
+// forgets Before and After; each is chained to the one before it in its org by an
+// HMAC.
 type Event struct {
 	Revision   uint64 // the change it belongs to
 	Item       uint32 // its place in that change, from 0
@@ -25,8 +26,8 @@ type Event struct {
 	OnBehalfOf string // of a delegation: the account that was acted for
 	Credential string // the credential that the actor used
 	RequestID  string
-	Before     []byte // JSON, null when there was nothing
-	After      []byte // JSON, null when there is nothing
+	Before     []byte // JSON, nil when there was nothing, or when it was purged: then there is a hash
+	After      []byte // JSON, nil when there is nothing, or when it was purged
 	BeforeHash []byte // SHA-256 of Before, kept when Before is purged
 	AfterHash  []byte
 	Prev       []byte // MAC of the org's event before this one

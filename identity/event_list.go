@@ -31,8 +31,10 @@ func (f EventFilter) hash() ([sha256.Size]byte, error) {
 	return sha256.Sum256(text), nil
 }
 
-// Events returns a page of the org's log, oldest first. A filter that matches
-// little reads much: the log has no index but its order. It needs
+// Events returns a page of the org's log, oldest first: with a filter by their
+// time, and then as they were written, without one as they were written. A filter of
+// several fields reads what the one of them lets through that lets through least;
+// where that is much and the others let through little, a page takes long. It needs
 // identity:events.read.
 func (o *OrgAdmin) Events(ctx context.Context, f EventFilter, page Page) (List[Event], error) {
 	var out List[Event]

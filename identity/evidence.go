@@ -44,7 +44,7 @@ func (e evidence) weigh(inst *instance, revision uint64, marked bool) (r rollbac
 		} else {
 			told = log.Newest()
 			kin = kin || slices.ContainsFunc(log.Records, func(r fence.Record) bool { return r.Noun == nounInstance && r.ID == e.incarnation })
-			r.missing, r.complete = log.After(revision)
+			r.missing, r.complete, r.partial = log.After(revision)
 			r.complete = r.complete && (told >= revision || !marked) // a sidecar from before the backup knows nothing of what came after it
 			if told > revision {
 				r.why = whySidecar
@@ -57,7 +57,7 @@ func (e evidence) weigh(inst *instance, revision uint64, marked bool) (r rollbac
 			r.why = whyWitness
 		}
 	case e.witness > 0 && r.why != whyForeign:
-		r.complete = true
+		r.complete, r.partial = true, nil
 	}
 	if e.witness > 0 && !kin {
 		r.complete = false

@@ -113,7 +113,7 @@ func (a *Authority) aside(ctx context.Context, fn func(context.Context, Usage) e
 
 // Expiring iterates over what of an org ends within a time from now: accounts
 // first, then credentials, each as the warning that it would be given with. What
-// has ended already, what is disabled, held or otherwise of no use, and invitations,
+// has ended already, what is disabled, held or otherwise of no use, invitations and enroll codes
 // are left out. A credential that was rotated is in it with the end of its grace
 // period, of which nobody is warned: [Config.OnExpiry]. It needs
 // identity:credentials.read.
@@ -147,7 +147,7 @@ func (o *OrgAdmin) Expiring(ctx context.Context, within time.Duration) iter.Seq2
 				return
 			}
 			w, alive := owners[c.Account]
-			if !alive || !c.lives(now) || c.Type == Invitation {
+			if !alive || !c.lives(now) || c.Type.once() {
 				continue
 			}
 			if w.EndsAt = c.ValidUntil; c.EndsAt.After(now) && (w.EndsAt.IsZero() || c.EndsAt.Before(w.EndsAt)) {
@@ -163,13 +163,13 @@ func (o *OrgAdmin) Expiring(ctx context.Context, within time.Duration) iter.Seq2
 
 // Unused iterates over the credentials of an org that are active or retiring, have
 // not ended, and were neither used nor made since a time. What is disabled or held
-// is not in it, nor are invitations. What was used in the last minutes may not be known
+// is not in it, nor are invitations and enroll codes. What was used in the last minutes may not be known
 // yet; see [Credential]. It needs identity:credentials.read.
 func (o *OrgAdmin) Unused(ctx context.Context, since time.Time) iter.Seq2[Credential, error] {
 	now := time.UnixMicro(o.a.clock.Now())
 	return func(yield func(Credential, error) bool) {
 		for c, err := range every(o.credentialsFor(ctx, "Unused")) {
-			if err == nil && (!c.lives(now) || c.Type == Invitation || !c.LastUsed.Before(since) || !c.CreatedAt.Before(since)) {
+			if err == nil && (!c.lives(now) || c.Type.once() || !c.LastUsed.Before(since) || !c.CreatedAt.Before(since)) {
 				continue
 			}
 			if !yield(c, err) {

@@ -35,7 +35,8 @@ type Explanation struct {
 type AccountRequest struct {
 	Account AccountID // of the org that is asked in
 	// Org is the org of the resource; zero is the one that is asked in. Another one
-	// makes sense in the system org, for an operator.
+	// makes sense in the system org, for an operator; there it takes
+	// identity:orgs.read too, since the answer tells whether there is such an org.
 	Org        OrgID
 	Permission policy.Permission
 	Path       policy.Path
@@ -84,6 +85,9 @@ func (o *OrgAdmin) aboutAccount(ctx context.Context, op string, req AccountReque
 			s.org = o.org
 		}
 		if s.org != o.org && o.org == s.inst.row.SystemOrg {
+			if err := o.mayReadOrgs(&s); err != nil {
+				return err
+			}
 			switch target, err := view(s.org); {
 			case err == nil:
 				s.target = target.org.State
@@ -94,6 +98,14 @@ func (o *OrgAdmin) aboutAccount(ctx context.Context, op string, req AccountReque
 		fn(&s)
 		return nil
 	})
+}
+
+// mayReadOrgs refuses an actor in the system org that may not learn which orgs there are.
+func (o *OrgAdmin) mayReadOrgs(s *standpoint) error {
+	if o.who.system {
+		return nil
+	}
+	return o.a.permitted(s.home, s.inst, o.who, s.home, o.a.required["Org"], policy.Root, s.now)
 }
 
 // explain is judge, with everything.

@@ -2,7 +2,9 @@ package identity
 
 import (
 	"context"
+	"slices"
 
+	"github.com/claviger-go/claviger/identity/internal/fence"
 	"github.com/claviger-go/claviger/policy"
 	"github.com/claviger-go/claviger/token"
 )
@@ -25,7 +27,12 @@ func (a *Authority) Poll(ctx context.Context) error { return a.look(ctx) }
 
 // MAC recomputes the MAC of an event from its fields.
 func (a *Authority) MAC(e Event) []byte {
-	e.BeforeHash, e.AfterHash = hashOf(e.Before), hashOf(e.After)
+	if e.Before != nil { // it was not purged
+		e.BeforeHash = hashOf(e.Before)
+	}
+	if e.After != nil {
+		e.AfterHash = hashOf(e.After)
+	}
 	return e.mac(a.instance.Load().macKey)
 }
 
@@ -114,3 +121,24 @@ func (a *Authority) WriteLateUses(ctx context.Context) { a.writeLateUses(ctx) }
 
 // Outlives reports whether the host may make a call on a deleted org.
 func Outlives(name string) bool { return outlives(name) || name == "AllEvents" }
+
+// PurgeStep is about how many rows one transaction of PurgeOrg removes.
+const PurgeStep = purgeStep
+
+// HashOf is the hash that an event keeps of a text.
+func HashOf(b []byte) []byte { return hashOf(b) }
+
+// ForgetNarrowed has the sidecar lose what an org has narrowed so far, as if it had been
+// too much.
+func (a *Authority) ForgetNarrowed(org OrgID) error {
+	key := a.instance.Load().fenceKey
+	return a.store.Sidecar().Rewrite(func(old []byte) ([]byte, error) {
+		log, err := fence.Parse(key, old)
+		if err != nil {
+			return nil, err
+		}
+		log.Partial = map[string]uint64{string(org): log.Newest()}
+		log.Records = slices.DeleteFunc(log.Records, func(r fence.Record) bool { return r.Org == string(org) })
+		return log.Bytes(key), nil
+	})
+}

@@ -2,8 +2,8 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/claviger-go/claviger/identity/internal/fence"
@@ -23,7 +23,7 @@ import (
 //     compromised, and of bindings that allowed and were deleted. It does not tell
 //     of members, groups, roles and their permissions, denies and boundaries: those
 //     come back as they were in the older state.
-//   - If that may not be all, the credentials that are shown as they are, such as
+//   - If that may not be all, of the instance or of an org, the credentials that are shown as they are, such as
 //     API tokens and client secrets, are held until [Admin.ReleaseHeld], and the
 //     signing keys are replaced. Public keys live on: what was revoked of them
 //     since, and is written nowhere, is to be revoked again.
@@ -37,7 +37,13 @@ type rollback struct {
 	incarnation string         // of the database that it was found in
 	newest      uint64         // a revision that was committed, as far as is known
 	missing     []fence.Record // what was taken away since
-	complete    bool           // that is all
+	complete    bool           // that is all,
+	partial     []string       // but for these orgs
+}
+
+// doubtful reports whether not all that was taken away in an org may be known.
+func (r rollback) doubtful(org OrgID) bool {
+	return !r.complete || slices.Contains(r.partial, string(org))
 }
 
 // Why a fence is raised, for the log.
@@ -66,7 +72,8 @@ type raised struct {
 	Newest      uint64 // a revision that was lost; 0 when none is known to be
 	Replayed    int    // rows that were taken back to what they had become
 	Complete    bool
-	Held        int // credentials
+	Partial     []string // orgs of which, though complete, not all may be known
+	Held        int      // credentials
 }
 
 // raise starts a new incarnation, unless somebody else has since r was found.
@@ -92,7 +99,7 @@ func (a *Authority) raise(ctx context.Context, r rollback) error {
 	})
 	if err == nil && done.Incarnation != "" {
 		a.log.Warn("the database was rolled back, and a fence is raised: what was issued before is dead", "why", done.Why,
-			"incarnation", done.Incarnation, "replayed", done.Replayed, "complete", done.Complete, "held", done.Held)
+			"incarnation", done.Incarnation, "replayed", done.Replayed, "complete", done.Complete, "partial", done.Partial, "held", done.Held)
 	}
 	return wrap("New", err)
 }
@@ -118,16 +125,14 @@ func (c *change) raise(r rollback) (raised, error) {
 	}
 	opened.ring, opened.fencedAt = c.inst.ring, c.now
 	c.inst = opened
-	done := raised{Incarnation: incarnation, MinRevision: row.MinRevision, Why: r.why, Newest: r.newest, Complete: r.complete}
+	done := raised{Incarnation: incarnation, MinRevision: row.MinRevision, Why: r.why, Newest: r.newest, Complete: r.complete, Partial: r.partial}
 	if done.Replayed, err = c.replayAll(r.missing); err != nil {
 		return raised{}, err
 	}
-	if !r.complete {
-		if done.Held, err = c.holdAll(); err != nil {
-			return raised{}, err
-		}
+	if done.Held, err = c.hold(r.doubtful); err != nil {
+		return raised{}, err
 	}
-	if err := c.replaceKeys(!r.complete); err != nil {
+	if err := c.replaceKeys(r.doubtful(row.SystemOrg)); err != nil {
 		return raised{}, err
 	}
 	return done, c.record(row.SystemOrg, nounInstance, "1", verbFence, nil, done)
@@ -161,18 +166,11 @@ func (c *change) replaceKeys(all bool) error {
 // finishRows is finish for a change that knows no views: it finds the ends of the
 // chains in the log, and has every view dropped.
 func (c *change) finishRows() (candidate, error) {
-	heads := map[OrgID]chainHead{}
+	ends := chains{}
 	for i := range c.events {
-		e := &c.events[i]
-		head, known := heads[e.Org]
-		if !known {
-			last, err := c.tx.Changes().Head(c.ctx, e.Org)
-			if err != nil && !errors.Is(err, ErrNotFound) {
-				return c.base, err
-			}
-			head = chainHead{seq: last.Seq, mac: last.MAC}
+		if err := ends.add(c.ctx, c.tx, c.inst.macKey, &c.events[i]); err != nil {
+			return c.base, err
 		}
-		heads[e.Org] = e.chain(c.inst.macKey, head)
 	}
 	if err := c.tx.Changes().Append(c.ctx, c.events); err != nil {
 		return c.base, err

@@ -84,29 +84,34 @@ func (o *OrgAdmin) EnsureGroup(ctx context.Context, spec GroupSpec) (GroupResult
 }
 
 func (o *OrgAdmin) makeGroup(ctx context.Context, op string, spec GroupSpec) (out GroupResult, err error) {
-	err = o.write(ctx, op, o.org, func(c *change) error {
+	anew := func(c *change) (out GroupResult, err error) {
 		g := Group{Org: o.org, Name: spec.Name, Description: spec.Description, Meta: c.created()}
 		if err := g.check(); err != nil {
-			return err
+			return out, err
 		}
 		found, exists, err := one(c, c.tx.Groups(), o.org, Cond{Field: FieldName, Value: spec.Name})
 		switch {
 		case err != nil:
-			return err
+			return out, err
 		case exists && op == "EnsureGroup":
 			c.differs(nounGroup, string(found.ID), found.Description == spec.Description)
-			out = GroupResult{Group: found}
-			return nil
+			return GroupResult{Group: found}, nil
 		case exists:
-			return conflict(nounGroup, spec.Name, "Name", "is that of "+string(found.ID))
+			return out, conflict(nounGroup, spec.Name, "Name", "is that of "+string(found.ID))
 		}
 		if g.ID, err = changeID[Group](c, "gr_"); err != nil {
-			return err
+			return out, err
 		}
-		out = GroupResult{Group: g, Created: true}
-		return c.insertGroup(g)
+		return GroupResult{Group: g, Created: true}, c.insertGroup(g)
+	}
+	return create(ctx, &o.Admin, op, o.org, creation[GroupResult]{
+		noun: nounGroup, input: spec, make: anew,
+		made: func(r GroupResult) []string { return []string{string(r.ID)} },
+		find: func(c *change, made []string) (GroupResult, error) {
+			g, err := c.liveGroup(o.org, GroupID(made[0]))
+			return GroupResult{Group: g}, err
+		},
 	})
-	return out, err
 }
 
 func (c *change) insertGroup(g Group) error {
@@ -207,38 +212,22 @@ func (c *change) editableGroup(org OrgID, id GroupID) (Group, error) {
 
 // DeleteGroup ends an empty, unbound group that is in no other; its name stays
 // taken. What is in use is refused with ErrInUse: take its members, groups and
-// bindings away first.
-func (o *OrgAdmin) DeleteGroup(ctx context.Context, id GroupID) error {
+// bindings away first, or have Cascade do it, which needs identity:members.remove
+// and, where they are, identity:bindings.delete. A default group of the org is
+// refused either way.
+func (o *OrgAdmin) DeleteGroup(ctx context.Context, id GroupID, mode ...DeleteMode) error {
 	return o.write(ctx, "DeleteGroup", o.org, func(c *change) error {
 		before, err := c.editableGroup(o.org, id)
 		if err != nil {
 			return err
 		}
-		uses := []struct {
-			what  string
-			count func() (int, error)
-		}{
-			{"members", func() (int, error) { return c.tx.Members().Count(c.ctx, c.having(FieldGroup, string(id))) }},
-			{"groups it is in", func() (int, error) { return c.tx.Members().Count(c.ctx, c.having(FieldMember, string(id))) }},
-			{"bindings", func() (int, error) { return c.tx.Bindings().Count(c.ctx, c.having(FieldSubject, string(id))) }},
-		}
-		for _, use := range uses {
-			n, err := use.count()
-			if err != nil {
+		if slices.Contains(mode, Cascade) {
+			if err := c.unlinkGroup(before); err != nil {
 				return err
 			}
-			if n > 0 {
-				return inUse(nounGroup, string(id), n, use.what)
-			}
 		}
-		v, err := c.view(o.org)
-		if err != nil {
+		if err := c.unusedGroup(before); err != nil {
 			return err
-		}
-		for _, g := range append(append([]GroupID(nil), v.org.Settings.DefaultUserGroups...), v.org.Settings.DefaultServiceAccountGroups...) {
-			if g == id {
-				return inUse(nounGroup, string(id), 1, "default group")
-			}
 		}
 		after := before
 		after.Deleted, after.Meta = true, c.updated(before.Meta)
@@ -254,6 +243,36 @@ func (o *OrgAdmin) DeleteGroup(ctx context.Context, id GroupID) error {
 	})
 }
 
+func (c *change) unusedGroup(g Group) error {
+	uses := []struct {
+		what  string
+		count func() (int, error)
+	}{
+		{"members", func() (int, error) { return c.tx.Members().Count(c.ctx, c.having(FieldGroup, string(g.ID))) }},
+		{"groups it is in", func() (int, error) { return c.tx.Members().Count(c.ctx, c.having(FieldMember, string(g.ID))) }},
+		{"bindings", func() (int, error) { return c.tx.Bindings().Count(c.ctx, c.having(FieldSubject, string(g.ID))) }},
+	}
+	for _, use := range uses {
+		n, err := use.count()
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return inUse(nounGroup, string(g.ID), n, use.what)
+		}
+	}
+	v, err := c.view(g.Org)
+	if err != nil {
+		return err
+	}
+	for _, group := range append(append([]GroupID(nil), v.org.Settings.DefaultUserGroups...), v.org.Settings.DefaultServiceAccountGroups...) {
+		if group == g.ID {
+			return inUse(nounGroup, string(g.ID), 1, "default group")
+		}
+	}
+	return nil
+}
+
 // having selects the rows of the change's org by one field.
 func (c *change) having(field Field, value string) Query {
 	return Query{Org: c.org, Where: []Cond{{Field: field, Value: value}}}
@@ -261,18 +280,30 @@ func (c *change) having(field Field, value string) Query {
 
 // checkDefaultGroups refuses default groups that the org does not have, and
 // system groups, which need no default. A group that becomes one gives what it
-// has been given to every account made from then on.
+// has been given to every account made from then on, and one that is none any more
+// does not deny them what it is denied.
 func (c *change) checkDefaultGroups(org OrgID, before, after OrgSettings) error {
-	old := append(append([]GroupID(nil), before.DefaultUserGroups...), before.DefaultServiceAccountGroups...)
-	for _, id := range append(append([]GroupID(nil), after.DefaultUserGroups...), after.DefaultServiceAccountGroups...) {
-		if _, err := c.editableGroup(org, id); err != nil {
-			return err
+	for _, lists := range [][2][]GroupID{
+		{before.DefaultUserGroups, after.DefaultUserGroups}, {before.DefaultServiceAccountGroups, after.DefaultServiceAccountGroups},
+	} {
+		for _, id := range lists[1] {
+			if _, err := c.editableGroup(org, id); err != nil {
+				return err
+			}
+			if slices.Contains(lists[0], id) {
+				continue
+			}
+			if err := c.carries(org, string(id)); err != nil {
+				return err
+			}
 		}
-		if slices.Contains(old, id) && slices.Contains(before.DefaultUserGroups, id) == slices.Contains(after.DefaultUserGroups, id) {
-			continue
-		}
-		if err := c.carries(org, string(id)); err != nil {
-			return err
+		for _, id := range lists[0] {
+			if slices.Contains(lists[1], id) {
+				continue
+			}
+			if err := c.frees(org, string(id)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

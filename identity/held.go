@@ -22,7 +22,7 @@ func (f HeldFilter) selects(row Credential) bool {
 // still ends. What should have stayed dead is to be revoked first, see
 // [OrgAdmin.Credentials] with CredentialHeld and [OrgAdmin.RevokeCredential].
 //
-// It is for the host only. Many are released in several changes; after an error
+// What is of a deleted org stays held. It is for the host only. Many are released in several changes; after an error
 // those that were counted are released.
 func (s *Admin) ReleaseHeld(ctx context.Context, f HeldFilter) (released int, err error) {
 	const op = "ReleaseHeld"
@@ -61,6 +61,12 @@ func (c *change) release(f HeldFilter) (n int, more bool, err error) {
 		if n == maxReleased {
 			return n, true, nil
 		}
+		if v, err := c.before(row.Org); err != nil || v.org.State == OrgDeleted {
+			if err != nil {
+				return 0, false, err
+			}
+			continue // its rows stay as they are
+		}
 		before := row
 		row.State, row.Meta = CredentialActive, c.updated(row.Meta)
 		if !row.EndsAt.IsZero() {
@@ -82,14 +88,14 @@ func (c *change) release(f HeldFilter) (n int, more bool, err error) {
 	return n, false, nil
 }
 
-// holdAll holds every credential that is shown as it is.
-func (c *change) holdAll() (n int, err error) {
+// hold holds every credential that is shown as it is, in orgs that are in doubt.
+func (c *change) hold(doubtful func(OrgID) bool) (n int, err error) {
 	for _, state := range []CredentialState{CredentialActive, CredentialRetiring} {
 		for row, err := range c.inState(state) {
 			if err != nil {
 				return 0, err
 			}
-			if row.Type == PublicKey {
+			if row.Type == PublicKey || !doubtful(row.Org) {
 				continue
 			}
 			before := row

@@ -190,6 +190,9 @@ func TestBadIDs(t *testing.T) {
 		"CreateClientSecret": {"account", func(id string) error {
 			return last(o.CreateClientSecret(w.ctx, identity.AccountID(id), identity.ClientSecretSpec{}))
 		}},
+		"NewEnrollCode": {"account", func(id string) error {
+			return last(o.NewEnrollCode(w.ctx, identity.AccountID(id), identity.EnrollCodeSpec{}))
+		}},
 		"RotateSecret": {"credential", func(id string) error { return last(o.RotateSecret(w.ctx, identity.CredentialID(id), 0)) }},
 		"Group":        {"group", func(id string) error { return last(o.Group(w.ctx, identity.GroupID(id))) }},
 		"Members":      {"group", func(id string) error { return last(o.Members(w.ctx, identity.GroupID(id), identity.Page{})) }},
@@ -217,6 +220,10 @@ func TestBadIDs(t *testing.T) {
 		"CreateBinding": {"subject", func(id string) error {
 			return last(o.CreateBinding(w.ctx, identity.BindingSpec{Subject: identity.SubjectID(id), Role: "role", Scope: policy.Root}))
 		}},
+		"PurgeOrg":          {"org", func(id string) error { return last(w.sys().PurgeOrg(w.ctx, identity.OrgID(id))) }},
+		"PurgeAccount":      {"account", func(id string) error { return last(o.PurgeAccount(w.ctx, identity.AccountID(id))) }},
+		"PurgeGroup":        {"group", func(id string) error { return last(o.PurgeGroup(w.ctx, identity.GroupID(id))) }},
+		"PurgeRole":         {"role", func(id string) error { return last(o.PurgeRole(w.ctx, identity.RoleID(id))) }},
 		"Credential":        {"credential", func(id string) error { return last(o.Credential(w.ctx, identity.CredentialID(id))) }},
 		"RenameCredential":  {"credential", func(id string) error { return last(o.RenameCredential(w.ctx, identity.CredentialID(id), "n")) }},
 		"EnableCredential":  {"credential", func(id string) error { return last(o.EnableCredential(w.ctx, identity.CredentialID(id))) }},
@@ -262,11 +269,13 @@ func TestWhatIsStoredComesBack(t *testing.T) {
 	}))(t)
 	role := must(o.CreateRole(w.ctx, identity.RoleSpec{
 		Name: "r", Permissions: []string{"wallets:*"}, Exclusions: []string{"wallets:delete"}, Includes: []string{"wallet-reader"}, ResourceTypes: []string{"projects"},
+		Locks: identity.RoleLocks{Name: true, Deletion: true},
 	}))(t)
 	start := w.clock.Now().Add(time.Hour)
 	binding := must(o.CreateBinding(w.ctx, identity.BindingSpec{
 		Subject: identity.SubjectID(made.ID), Role: "r", Scope: path(t, "projects/p"), Start: start, End: start.Add(time.Hour), Reason: "because",
 	}))(t)
+	made.Key.OwnerKind, made.Key.OwnerState = made.Kind, made.State // which only reading tells
 	for range 2 {
 		o = w.in(org)
 		for what, pair := range map[string][2]any{

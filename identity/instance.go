@@ -32,6 +32,7 @@ type instance struct {
 	sealer   *token.Sealer // what the database is sealed with
 	macKey   []byte        // chains the log
 	fenceKey []byte        // of the sidecar
+	inputKey []byte        // of what calls with an idempotency key were called with
 	fencedAt int64         // when the fence was last raised, Unix microseconds; 0 for never
 	cursors  *cursor.Sealer
 	tickets  *challenge.Sealer
@@ -99,6 +100,10 @@ func (a *Authority) openInstance(ctx context.Context, row Instance) (*instance, 
 	if err != nil {
 		return nil, err
 	}
+	inputKey, err := hkdf.Key(sha256.New, secret, nil, "claviger/idempotency/v1", sha256.Size)
+	if err != nil {
+		return nil, err
+	}
 	cursorKey, err := hkdf.Key(sha256.New, secret, []byte(row.Incarnation), "claviger/cursor/v1", sha256.Size)
 	if err != nil {
 		return nil, err
@@ -115,7 +120,7 @@ func (a *Authority) openInstance(ctx context.Context, row Instance) (*instance, 
 	if err != nil {
 		return nil, err
 	}
-	return &instance{row: row, sealer: with, macKey: macKey, fenceKey: fenceKey, cursors: sealer, tickets: tickets}, nil
+	return &instance{row: row, sealer: with, macKey: macKey, fenceKey: fenceKey, inputKey: inputKey, cursors: sealer, tickets: tickets}, nil
 }
 
 // loadInstance reads the instance row and the key ring.

@@ -27,13 +27,18 @@ type Introspection struct {
 // IntrospectToken says what a token is good for at this moment: it asks all that
 // [Authority.Authenticate] asks, and counts as a use of the token. One that is not
 // accepted, whatever the cause, and one of another org, give the zero Introspection
-// and no error; so does one with networks, since nobody says from where it came. It
-// fails with ErrDenied without the permission identity:tokens.introspect, and when
+// and no error; so does one with networks, since nobody says from where it came. To
+// have asked about one of another org is no use of it, and nothing there is told of
+// it. It fails with ErrDenied without the permission identity:tokens.introspect, and when
 // nothing can be found out. Rights are not told: they are looked up at use, with
 // [Authority.Authorize].
 func (o *OrgAdmin) IntrospectToken(ctx context.Context, raw string) (Introspection, error) {
 	if err := o.read(ctx, "IntrospectToken", o.org, func(context.Context, Txn) error { return nil }); err != nil {
 		return Introspection{}, err
+	}
+	if org := o.a.issuedIn(raw); org != "" && org != o.org {
+		o.a.turnedAway(o.a.wayOf(raw), "", refuse(nil, errText("the token is of another org")))
+		return Introspection{}, nil
 	}
 	p, err := o.a.Authenticate(ctx, raw)
 	switch {
@@ -41,8 +46,6 @@ func (o *OrgAdmin) IntrospectToken(ctx context.Context, raw string) (Introspecti
 		return Introspection{}, nil
 	case err != nil:
 		return Introspection{}, err
-	case p.p.org != o.org:
-		return Introspection{}, nil
 	}
 	ends, err := o.a.endOf(ctx, p.p)
 	if err != nil {
@@ -53,6 +56,28 @@ func (o *OrgAdmin) IntrospectToken(ctx context.Context, raw string) (Introspecti
 		Issuer: o.a.cfg.Issuer, Audience: o.a.cfg.Audience, IssuedAt: o.a.issuedAt(raw), ExpiresAt: ends,
 		Limits: p.Limits(), Actors: p.Actors(),
 	}, nil
+}
+
+// issuedIn is the org that a token was issued in, or "" for a text that is no token
+// of this instance, or too old to tell. Whether the token is alive is not looked at,
+// and nothing is noted of it.
+func (a *Authority) issuedIn(raw string) OrgID {
+	if a.wayOf(raw) == WayAPIToken {
+		entry, _, err := a.proveSecret(raw, a.apiTokens)
+		if err != nil {
+			return ""
+		}
+		return entry.org
+	}
+	inst := a.instance.Load()
+	if known := a.verified.find(raw, inst); known != nil {
+		return known.p.org
+	}
+	claims, err := a.verifier.Verify(inst.ring.keys, raw, time.UnixMicro(a.clock.Now()))
+	if err != nil {
+		return ""
+	}
+	return OrgID(claims.Org)
 }
 
 // endOf is when all that a principal stands on ends, in whole seconds.

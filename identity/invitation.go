@@ -30,7 +30,8 @@ type InvitationSpec struct {
 }
 
 // InvitationResult is an invitation that was just made. This is the only time that
-// its secret is to be had: what is stored is a digest.
+// its secret is to be had: what is stored is a digest. From a call that was repeated
+// it is zero, see [Admin.WithIdempotencyKey].
 type InvitationResult struct {
 	Account    Account
 	Credential Credential
@@ -51,25 +52,37 @@ func (o *OrgAdmin) Invite(ctx context.Context, spec InvitationSpec) (out Invitat
 		return out, wrap(op, err)
 	}
 	defer o.compileAhead(ctx, op, policy.Root, spec.Bindings...)()
-	err = o.write(ctx, op, o.org, func(c *change) error {
+	return create(ctx, &o.Admin, op, o.org, o.invitation(spec, func(c *change) (out InvitationResult, err error) {
 		a, err := c.createUserIn(o.org, spec.User, AccountInvited)
 		if err != nil {
-			return err
+			return out, err
 		}
 		if err := c.equip(a, nil, nil, spec.Bindings); err != nil {
-			return err
+			return out, err
 		}
-		out, err = c.invite(a, spec.Validity, "")
-		return err
-	})
-	if err != nil {
-		return InvitationResult{}, err
+		return c.invite(a, spec.Validity, "")
+	}))
+}
+
+// invitation is a call that makes the secret of one.
+func (o *OrgAdmin) invitation(input any, anew func(*change) (InvitationResult, error)) creation[InvitationResult] {
+	return creation[InvitationResult]{
+		noun: nounAccount, input: input, make: anew,
+		made: func(r InvitationResult) []string { return []string{string(r.Account.ID), string(r.Credential.ID)} },
+		find: func(c *change, made []string) (out InvitationResult, err error) {
+			if out.Account, err = c.liveAccount(o.org, AccountID(made[0])); err != nil {
+				return out, err
+			}
+			return out, c.madeWith(o.org, made[1:], &out.Credential)
+		},
 	}
-	return out, nil
 }
 
 // InviteMany is [OrgAdmin.Invite] for many. Changed says that the invitation was made.
 func (o *OrgAdmin) InviteMany(ctx context.Context, specs []InvitationSpec) ([]Result[InvitationResult], error) {
+	if o.who.keyed {
+		return nil, wrap("InviteMany", invalid("actor", "IdempotencyKey", "is for one thing"))
+	}
 	return each(o, "InviteMany", specs, func(spec InvitationSpec) (InvitationResult, bool, error) {
 		made, err := o.Invite(ctx, spec)
 		return made, err == nil, err
@@ -88,21 +101,16 @@ func (o *OrgAdmin) ResendInvitation(ctx context.Context, account AccountID, vali
 	if err := checkInvitationLife(validity); err != nil {
 		return out, wrap(op, err)
 	}
-	err = o.write(ctx, op, o.org, func(c *change) error {
+	return create(ctx, &o.Admin, op, o.org, o.invitation([]any{account, validity}, func(c *change) (out InvitationResult, err error) {
 		a, err := c.invited(o.org, account)
 		if err != nil {
-			return err
+			return out, err
 		}
 		if err := c.controls(a); err != nil {
-			return err
+			return out, err
 		}
-		out, err = c.resend(a, validity)
-		return err
-	})
-	if err != nil {
-		return InvitationResult{}, err
-	}
-	return out, nil
+		return c.resend(a, validity)
+	}))
 }
 
 // RevokeInvitation deletes an account that has not accepted, as

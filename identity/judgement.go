@@ -18,7 +18,8 @@ const (
 type judgement struct {
 	coverages map[coverageKey]*policy.Coverage
 	roles     map[roleKey]*policy.Role
-	escalate  policy.Role // does not change
+	manages   map[roleKey]*policy.Role // what of a role is management; nil if nothing
+	escalate  policy.Role              // does not change
 	looked    int
 	effort    int
 }
@@ -36,7 +37,7 @@ type roleKey struct {
 
 func newJudgement() *judgement {
 	return &judgement{
-		coverages: map[coverageKey]*policy.Coverage{}, roles: map[roleKey]*policy.Role{},
+		coverages: map[coverageKey]*policy.Coverage{}, roles: map[roleKey]*policy.Role{}, manages: map[roleKey]*policy.Role{},
 		escalate: policy.Role{Permissions: []string{PermEscalate}},
 	}
 }
@@ -65,6 +66,20 @@ func (j *judgement) role(rules *policy.Snapshot, id string) *policy.Role {
 			r = &found
 		}
 		j.roles[key] = r
+	}
+	return r
+}
+
+// managing is what of a role is management, always the same pointer; nil if it
+// is nothing.
+func (j *judgement) managing(rules *policy.Snapshot, id string) *policy.Role {
+	key := roleKey{rules, id}
+	r, known := j.manages[key]
+	if !known {
+		if part := rules.Management(id); len(part.Permissions) > 0 {
+			r = &part
+		}
+		j.manages[key] = r
 	}
 	return r
 }

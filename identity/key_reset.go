@@ -20,7 +20,8 @@ import (
 // What dies with the old keys: every access token, at once here, and where others
 // verify by themselves when they have dropped the old keys from their caches;
 // everything that was signed with the instance secret, such as cursors and
-// challenges; what the file beside the database tells of a rollback before; and
+// challenges, so that a call with an idempotency key of before is not known again
+// (ErrConflict); what the file beside the database tells of a rollback before; and
 // the power to verify the log of before. In every org a record
 // of the break ("reset" of the "instance") begins a new chain of the log: its
 // Prev still is the last MAC of the old one, which nobody can recompute any more.
@@ -123,7 +124,7 @@ type breaker struct {
 	inst    *instance
 	event   Event // what all have in common
 	pending []Event
-	heads   map[OrgID]chainHead
+	ends    chains
 }
 
 func (a *Authority) reset(ctx context.Context, tx WriteTxn, reason string) (*instance, error) {
@@ -148,7 +149,7 @@ func (a *Authority) reset(ctx context.Context, tx WriteTxn, reason string) (*ins
 	if err := tx.Instance().Save(ctx, inst.row); err != nil {
 		return nil, err
 	}
-	b := &breaker{a: a, ctx: ctx, tx: tx, inst: inst, heads: map[OrgID]chainHead{}}
+	b := &breaker{a: a, ctx: ctx, tx: tx, inst: inst, ends: chains{}}
 	b.event = Event{Revision: last + 1, At: at, Actor: actor{system: true}.name(), Reason: reason}
 	if kept {
 		err = b.record(row.SystemOrg, nounInstance, "1", "renew keys", old, row.public())
@@ -226,24 +227,14 @@ func (b *breaker) makeKeys() error {
 	return nil
 }
 
-func (b *breaker) record(org OrgID, noun, id, verb string, before, after any) (err error) {
-	head, known := b.heads[org]
-	if !known {
-		last, err := b.tx.Changes().Head(b.ctx, org)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		head = chainHead{seq: last.Seq, mac: last.MAC}
-	}
+func (b *breaker) record(org OrgID, noun, id, verb string, before, after any) error {
 	e := b.event
-	e.Org, e.Noun, e.ID, e.Verb = org, noun, id, verb
-	if e.Before, err = encodeNoun(before); err != nil {
+	if err := e.tell(org, noun, id, verb, before, after); err != nil {
 		return err
 	}
-	if e.After, err = encodeNoun(after); err != nil {
+	if err := b.ends.add(b.ctx, b.tx, b.inst.macKey, &e); err != nil {
 		return err
 	}
-	b.heads[org] = e.chain(b.inst.macKey, head)
 	b.event.Item++
 	if b.pending = append(b.pending, e); len(b.pending) == 1000 {
 		return b.flush()

@@ -2,10 +2,12 @@ package identity_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/store/sqlite"
@@ -88,6 +90,30 @@ func TestSec22_ResetKeyRing(t *testing.T) {
 	}
 	w.reopen()
 	must(w.id.Authenticate(w.ctx, c.bearer))(t)
+}
+
+// TestSec65_ResetTwice: of two breaks the log is verified from the later one, also
+// where a clock says that it came first.
+func TestSec65_ResetTwice(t *testing.T) {
+	w := open(t)
+	org := w.org("acme")
+	for i := range 2 {
+		if err := w.id.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(w.dir, "app.key"), filepath.Join(w.dir, fmt.Sprint("away", i))); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.advance(-time.Hour)
+		if err := w.reset(); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+	}
+	events := w.events(org)
+	if head := must(w.in(org).VerifyAudit(w.ctx))(t); head.Since != events[len(events)-1].Seq {
+		t.Errorf("verified since %d, the last break is %d", head.Since, events[len(events)-1].Seq)
+	}
 }
 
 // TestResetKeyRingRefuses: what is wrong with the call, and a key service that

@@ -71,11 +71,13 @@ func (s *Admin) RotateSigningKey(ctx context.Context) (SigningKey, error) {
 //
 // Whoever can read the database and has the sealing key has the next key too:
 // then [Admin.Reseal] first, and end every key that is not retired. A key that
-// was compromised already stays as it is. It needs
-// identity:signing-keys.revoke, in the system org.
+// was compromised already stays as it is. When it cannot be stored, the call fails with
+// ErrBusy, and until it is this process takes no access token, makes none, and hands out no
+// key set. It needs identity:signing-keys.revoke, in the system org.
 func (s *Admin) CompromiseSigningKey(ctx context.Context, kid string) (SigningKey, error) {
 	var out SigningKey
-	err := s.write(ctx, "CompromiseSigningKey", s.a.SystemOrg(), func(c *change) error {
+	about := subject{org: s.a.SystemOrg(), noun: nounSigningKey, id: kid}
+	err := s.decide(ctx, "CompromiseSigningKey", s.a.SystemOrg(), about, func(c *change) error {
 		row, err := c.tx.SigningKeys().Find(c.ctx, "", kid)
 		if errors.Is(err, ErrNotFound) {
 			return notFound(nounSigningKey, kid)
@@ -95,7 +97,7 @@ func (s *Admin) CompromiseSigningKey(ctx context.Context, kid string) (SigningKe
 		if err := c.putKey(before, row, "compromise"); err != nil {
 			return err
 		}
-		if err := c.endTokens(); err != nil {
+		if err := c.endTokens(); err != nil || c.rehearsed() {
 			return err
 		}
 		made, err := c.makeSpares()
@@ -105,6 +107,9 @@ func (s *Admin) CompromiseSigningKey(ctx context.Context, kid string) (SigningKe
 		out, _ = c.key(func(k SigningKey) bool { return k.ID == kid })
 		out = out.public()
 		return c.turnRing(made)
+	}, func(ctx context.Context, s *Admin) error {
+		_, err := s.CompromiseSigningKey(ctx, kid)
+		return err
 	})
 	return out, err
 }

@@ -26,7 +26,7 @@ type ledger struct {
 }
 
 const (
-	maxThings = 100_000 // in the sidecar, each about 200 bytes
+	maxThings = 100_000 // in the sidecar, each about 200 bytes; who has the most loses first
 	maxLines  = 2_000   // before it is compacted
 )
 

@@ -66,7 +66,8 @@ func (w *world) crowd(slug string, n int) (org identity.OrgID, group identity.Gr
 				Name: fmt.Sprintf("sa-%d", i), UnprovenPublicKey: key, Groups: []identity.GroupID{group}, Roles: []string{"wallet-reader"},
 			}))(w.t)
 			must(in.CreateUser(ctx, identity.UserSpec{Email: fmt.Sprintf("u%d@example.com", i)}))(w.t)
-			must(in.CreateGroup(ctx, identity.GroupSpec{Name: fmt.Sprintf("g%d", i)}))(w.t)
+			outer := must(in.CreateGroup(ctx, identity.GroupSpec{Name: fmt.Sprintf("g%d", i)}))(w.t)
+			must(in.AddMember(ctx, outer.ID, identity.SubjectID(group)))(w.t)
 			must(in.CreateRole(ctx, identity.RoleSpec{Name: fmt.Sprintf("r%d", i)}))(w.t)
 			if sa.ID == "" {
 				return errors.New("no account")
@@ -104,6 +105,9 @@ func (w *world) lists(org identity.OrgID, group identity.GroupID, n int) map[str
 		}, o.AllGroups(ctx, identity.GroupFilter{}), n+3),
 		"members": listerOf(func(p identity.Page) (identity.List[identity.Member], error) { return o.Members(ctx, group, p) },
 			o.AllMembers(ctx, group), n),
+		"memberships": listerOf(func(p identity.Page) (identity.List[identity.Member], error) {
+			return o.Memberships(ctx, identity.SubjectID(group), p)
+		}, o.AllMemberships(ctx, identity.SubjectID(group)), n),
 		"roles": listerOf(func(p identity.Page) (identity.List[identity.Role], error) {
 			return o.Roles(ctx, identity.RoleFilter{}, p)
 		},
@@ -289,6 +293,9 @@ func TestFilters(t *testing.T) {
 		"kind":             {accounts(identity.AccountFilter{Kind: identity.ServiceAccount}), []string{string(x.Idle)}},
 		"state":            {accounts(identity.AccountFilter{State: identity.AccountInactive}), []string{string(x.Idle)}},
 		"name prefix":      {accounts(identity.AccountFilter{NamePrefix: "ext@"}), []string{string(ext.ID)}},
+		"name":             {accounts(identity.AccountFilter{Name: "ext@example.com"}), []string{string(ext.ID)}},
+		"part of a name":   {accounts(identity.AccountFilter{Name: "ext@"}), nil},
+		"name and prefix":  {accounts(identity.AccountFilter{Name: "ext@example.com", NamePrefix: "f"}), nil},
 		"no LIKE":          {accounts(identity.AccountFilter{NamePrefix: "%"}), nil},
 		"case":             {accounts(identity.AccountFilter{NamePrefix: "EXT"}), nil},
 		"external":         {accounts(identity.AccountFilter{External: identity.ExternalID{Issuer: "i", Subject: "s"}}), []string{string(ext.ID)}},

@@ -112,7 +112,9 @@ func (c *change) liveSubject(org OrgID, id SubjectID) error {
 }
 
 // RemoveMember takes an account or a group out of a group and reports whether
-// it was in it.
+// it was in it. Through As it fails with ErrEscalation when the actor does not hold
+// what the group is denied, or when the member manages more than the actor, which
+// does not hold identity:contain.
 func (o *OrgAdmin) RemoveMember(ctx context.Context, group GroupID, member SubjectID) (changed bool, err error) {
 	err = o.write(ctx, "RemoveMember", o.org, func(c *change) error {
 		changed = false
@@ -133,16 +135,24 @@ func (o *OrgAdmin) RemoveMember(ctx context.Context, group GroupID, member Subje
 		if err := c.frees(o.org, string(group)); err != nil {
 			return err
 		}
-		if err := c.tx.Members().Delete(c.ctx, o.org, m.Key()); err != nil {
+		if err := c.containsSubject(o.org, string(member)); err != nil {
 			return err
 		}
-		d, err := c.draft(o.org)
-		if err != nil {
-			return err
-		}
-		d.editRules().RemoveMember(string(group), ruleID(member))
 		changed = true
-		return c.record(o.org, nounMember, string(m.Key()), "remove", before, nil)
+		return c.deleteMember(before)
 	})
 	return changed, err
+}
+
+// deleteMember ends a membership; whether it may is for the caller to have asked.
+func (c *change) deleteMember(m Member) error {
+	if err := c.tx.Members().Delete(c.ctx, m.Org, m.Key()); err != nil {
+		return err
+	}
+	d, err := c.draft(m.Org)
+	if err != nil {
+		return err
+	}
+	d.editRules().RemoveMember(string(m.Group), ruleID(m.Member))
+	return c.record(m.Org, nounMember, string(m.Key()), "remove", m, nil)
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/claviger-go/claviger/identity/internal/fence"
@@ -83,6 +84,7 @@ func unreplayed(e *Event) bool {
 	var before, after struct {
 		Effect   policy.Effect
 		Boundary string
+		Labels   map[string]string // conditions read them
 	}
 	if e.Before != nil && json.Unmarshal(e.Before, &before) != nil || e.After != nil && json.Unmarshal(e.After, &after) != nil {
 		return true // cannot be: this package wrote it
@@ -91,9 +93,9 @@ func unreplayed(e *Event) bool {
 	case nounToken, nounMember, nounGroup, nounRole:
 		return e.Noun == nounToken || e.Before != nil
 	case nounBinding:
-		return e.Before == nil && after.Effect == policy.Deny
+		return e.After != nil && (e.Before != nil || after.Effect == policy.Deny) // moved, or a new deny
 	case nounAccount:
-		return e.Before != nil && after.Boundary != before.Boundary
+		return e.Before != nil && (after.Boundary != before.Boundary || !maps.Equal(after.Labels, before.Labels))
 	}
 	return false
 }
@@ -131,7 +133,7 @@ func severity(noun, state string) int {
 		}
 	case nounCredential:
 		switch CredentialState(state) {
-		case CredentialPending, CredentialActive, CredentialRetiring:
+		case CredentialActive, CredentialRetiring:
 			return 0
 		case CredentialDisabled, CredentialHeld:
 			return 1

@@ -62,7 +62,13 @@ type OrgSpec struct {
 	DisplayName string      // default the slug
 	Settings    OrgSettings // zero values are the instance's defaults
 	Owner       *UserSpec   // a first user, bound to the owner role at Root
+	// WithSystemAccount makes a service account with the org, named SystemAccountName,
+	// for the host's own work in it; see Account.System. It has no rights, credentials
+	// or end of its own, and counts among OrgSettings.MaxServiceAccounts.
+	WithSystemAccount bool
 }
+
+func (s OrgSettings) isZero() bool { return reflect.DeepEqual(s, OrgSettings{}) }
 
 // OrgPatch changes an org; nil fields stay.
 type OrgPatch struct {
@@ -73,12 +79,13 @@ type OrgPatch struct {
 // OrgResult is an org that was made or found.
 type OrgResult struct {
 	Org
-	Owner   *Account // the owner that was made with it
-	Created bool     // false: it was there, and nothing was changed
+	Owner         *Account // the owner that was made with it
+	SystemAccount *Account // the service account that was made with it
+	Created       bool     // false: it was there, and nothing was changed
 }
 
-// CreateOrg makes an org with its system groups and, if the spec names one, its
-// first owner. It fails with ErrConflict when the slug was ever used, or is reserved.
+// CreateOrg makes an org with its system groups and, if the spec says so, its
+// first owner and its system account. It fails with ErrConflict when the slug was ever used, or is reserved.
 func (s *Admin) CreateOrg(ctx context.Context, spec OrgSpec) (OrgResult, error) {
 	return s.makeOrg(ctx, "CreateOrg", spec)
 }
@@ -90,11 +97,18 @@ func (s *Admin) EnsureOrg(ctx context.Context, spec OrgSpec) (OrgResult, error) 
 }
 
 func (s *Admin) makeOrg(ctx context.Context, op string, spec OrgSpec) (out OrgResult, err error) {
-	err = s.write(ctx, op, s.a.SystemOrg(), func(c *change) error {
-		out, err = c.createOrg(spec)
-		return err
+	return create(ctx, s, op, s.a.SystemOrg(), creation[OrgResult]{
+		noun: nounOrg, input: spec,
+		make: func(c *change) (OrgResult, error) { return c.createOrg(spec) },
+		made: func(r OrgResult) []string { return []string{string(r.ID)} },
+		find: func(c *change, made []string) (OrgResult, error) {
+			row, err := c.tx.Orgs().Find(c.ctx, OrgID(made[0]), OrgID(made[0]))
+			if err == nil && row.State == OrgDeleted {
+				err = notFound(nounOrg, made[0])
+			}
+			return OrgResult{Org: row}, err
+		},
 	})
-	return out, err
 }
 
 func (c *change) createOrg(spec OrgSpec) (OrgResult, error) {
@@ -133,19 +147,29 @@ func (c *change) createOrg(spec OrgSpec) (OrgResult, error) {
 	if err := c.insertOrg(org); err != nil {
 		return OrgResult{}, err
 	}
-	if spec.Owner == nil {
-		return out, nil
+	if spec.WithSystemAccount {
+		if out.SystemAccount, err = c.createSystemAccount(id); err != nil {
+			return OrgResult{}, err
+		}
 	}
-	if spec.Owner.Boundary != "" {
-		return OrgResult{}, invalid(nounAccount, "Boundary", "an owner has none")
+	if spec.Owner != nil {
+		if out.Owner, err = c.createFirstOwner(id, *spec.Owner); err != nil {
+			return OrgResult{}, err
+		}
 	}
-	owner, err := c.createUser(id, *spec.Owner)
+	return out, nil
+}
+
+func (c *change) createFirstOwner(org OrgID, spec UserSpec) (*Account, error) {
+	if spec.Boundary != "" {
+		return nil, invalid(nounAccount, "Boundary", "an owner has none")
+	}
+	owner, err := c.createUser(org, spec)
 	if err != nil {
-		return OrgResult{}, err
+		return nil, err
 	}
-	out.Owner = &owner
-	_, err = c.createBinding(id, BindingSpec{Subject: SubjectID(owner.ID), Role: string(RoleOwner), Scope: policy.Root, Reason: "owner of a new org"})
-	return out, err
+	_, err = c.createBinding(org, BindingSpec{Subject: SubjectID(owner.ID), Role: string(RoleOwner), Scope: policy.Root, Reason: "owner of a new org"})
+	return &owner, err
 }
 
 // insertOrg writes an org, its system groups and an empty view of it.

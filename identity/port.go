@@ -50,6 +50,7 @@ type Txn interface {
 	Changes() Changes
 	RevokedTokens() RevokedTokens
 	Usage() Usage
+	IdempotencyKeys() IdempotencyKeys
 }
 
 // WriteTxn is a transaction that can be committed, and partly undone.
@@ -163,7 +164,8 @@ type Sidecar interface {
 // order and with only the fields filled that the compiler reads. The sequence
 // ends after the first error.
 type World interface {
-	// Accounts fills ID, Org, Kind, State, ValidUntil, MinRevision and Boundary.
+	// Accounts fills ID, Org, Kind, State, ValidUntil, MinRevision, Boundary, Labels
+	// and System.
 	Accounts(ctx context.Context, org OrgID) iter.Seq2[Account, error]
 	// Groups fills ID, Org, System and Deleted.
 	Groups(ctx context.Context, org OrgID) iter.Seq2[Group, error]
@@ -171,8 +173,8 @@ type World interface {
 	Members(ctx context.Context, org OrgID) iter.Seq2[Member, error]
 	// Roles fills ID, Org, Name, Permissions, Exclusions, Includes, State and Deleted.
 	Roles(ctx context.Context, org OrgID) iter.Seq2[Role, error]
-	// Bindings fills ID, Org, Subject, Role, Scope, Effect, Start, End, Reach and
-	// Condition.
+	// Bindings fills ID, Org, Subject, Role, Scope, Effect, Start, End, Reach,
+	// Condition and Eligible.
 	Bindings(ctx context.Context, org OrgID) iter.Seq2[Binding, error]
 	// Credentials fills ID, Org, Account, Type, State, ValidUntil, EndsAt, MinRevision,
 	// Permissions, Path and Networks.
@@ -201,9 +203,13 @@ type Changes interface {
 	Head(ctx context.Context, org OrgID) (Event, error)
 	// Append writes events.
 	Append(ctx context.Context, events []Event) error
-	// Page returns an org's whole events that a filter lets through, in the order it asks for, beyond a
-	// Seq; 0 is the beginning.
+	// Page returns an org's whole events that a filter lets through, beyond the event with a Seq; 0 is the
+	// beginning. Without a filter they come in the order of their Seq, otherwise in that of At and then
+	// Seq; NewestFirst turns it round.
 	Page(ctx context.Context, org OrgID, f EventFilter, after uint64, limit int) ([]Event, error)
+	// Purge forgets Before and After of an org's events, by their Seq, and returns of
+	// how many there was something to forget. Nothing else of an event ever changes.
+	Purge(ctx context.Context, org OrgID, seqs []uint64) (int, error)
 	// Feed is Since with whole events, of one org, or of all if it is empty.
 	Feed(ctx context.Context, org OrgID, revision uint64, limit int) ([]Event, error)
 }
@@ -213,6 +219,18 @@ type RevokedTokens interface {
 	Table[RevokedToken, TokenKey]
 	// Sweep forgets those whose Until is before the given time and returns how many.
 	Sweep(ctx context.Context, before time.Time) (int, error)
+}
+
+// IdempotencyKeys remembers what calls with an idempotency key made.
+type IdempotencyKeys interface {
+	// Find returns what is kept under a key, whether or not it has ended, or
+	// ErrNotFound.
+	Find(ctx context.Context, org OrgID, actor, op, key string) (IdempotencyKey, error)
+	// Put keeps one, in the place of the one with the same org, actor, op and key.
+	Put(ctx context.Context, row IdempotencyKey) error
+	// Sweep forgets at most limit of those whose Until is before the given time, the
+	// first to end first, and returns how many.
+	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Usage is who was here last and who will not be for long. What it writes passes
@@ -232,6 +250,8 @@ type Usage interface {
 	Unmark(ctx context.Context, w ExpiryWarning) error
 	// Forget forgets the marks of what ended before the given time.
 	Forget(ctx context.Context, before time.Time) error
+	// Purge forgets the marks of an account, or of a whole org if it is empty.
+	Purge(ctx context.Context, org OrgID, account AccountID) error
 }
 
 // Ending selects what is to be warned of.

@@ -46,6 +46,7 @@ type principal struct {
 	issued     uint64        // the revision that the proof was made at
 	expires    int64         // Unix microseconds, 0 = with the account
 	asked      *TokenRequest // what limits was made of, nil with it
+	audience   string        // of the token that is being made; empty for Config.Audience
 	atNetworks bool          // the credential is for some networks only
 	retrying   bool          // makes a call again that could not be stored: bars do not hold it up
 }

@@ -35,21 +35,27 @@ func (o *OrgAdmin) AddPublicKey(ctx context.Context, account AccountID, spec Pub
 	if !account.valid() {
 		return out, wrap("AddPublicKey", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
 	}
-	err = o.write(ctx, "AddPublicKey", o.org, func(c *change) error {
-		a, err := c.mayAddKey(o.org, account)
-		if err != nil {
-			return err
-		}
-		out, err = c.addPublicKey(a, spec, registration{challenged: a.ID})
+	var a Account
+	may := func(c *change) (err error) {
+		a, err = c.mayAddKey(o.org, account)
 		return err
-	})
-	return out, err
+	}
+	return create(ctx, &o.Admin, "AddPublicKey", o.org, keyCreation([]any{account, spec.unproven()}, may, func(c *change) (Credential, error) {
+		return c.addPublicKey(a, spec, registration{challenged: a.ID})
+	}))
+}
+
+// unproven is the spec without the proof, which may be another one the next time.
+func (s PublicKeySpec) unproven() PublicKeySpec {
+	s.Proof = KeyProof{}
+	return s
 }
 
 // registration is how a key comes to an account.
 type registration struct {
 	challenged AccountID    // the account that the challenge was made for; "" if it did not exist yet
 	replaced   CredentialID // what the key takes the place of, if anything
+	code       *Credential  // the enroll code that it comes by, if it does
 }
 
 func (c *change) addPublicKey(a Account, spec PublicKeySpec, how registration) (Credential, error) {
@@ -73,7 +79,9 @@ func (c *change) addPublicKey(a Account, spec PublicKeySpec, how registration) (
 			return Credential{}, err
 		}
 	}
-	if err := c.noLonger(&row); err != nil {
+	if how.code != nil {
+		row.ValidUntil = how.code.KeyUntil // it was cut down when the code was made
+	} else if err := c.noLonger(&row); err != nil {
 		return Credential{}, err
 	}
 	verb := "create unproven"

@@ -21,7 +21,7 @@ func (a *Authority) rehearse(ctx context.Context, who actor, op string, org, abo
 			changed, err = false, &Error{Kind: ErrStorage, Op: op, Err: errText("cannot be told without the database")}
 		}
 	}()
-	next, err := a.perform(ctx, rehearsal{views: cand.views}, cand, who, op, org, fn)
+	next, err := a.perform(ctx, rehearsal{views: cand.views, inst: cand.instance}, cand, who, op, org, fn)
 	return err == nil && next.items > 0, err
 }
 
@@ -31,6 +31,14 @@ func (a *Authority) rehearse(ctx context.Context, who actor, op string, org, abo
 type rehearsal struct {
 	WriteTxn
 	views map[OrgID]*view
+	inst  *instance
+}
+
+// rehearsed reports whether a change is only rehearsed: what it would make besides is
+// not made.
+func (c *change) rehearsed() bool {
+	_, so := c.tx.(rehearsal)
+	return so
 }
 
 func (r rehearsal) Orgs() Table[Org, OrgID] {
@@ -47,7 +55,7 @@ func (r rehearsal) Accounts() Table[Account, AccountID] {
 		rules, _ := v.rules.AccountOf(handle)
 		return Account{
 			ID: id, Org: v.org.ID, Kind: life.kind(), State: life.state(), ValidUntil: timeOf(life.until), MinRevision: life.minRevision,
-			Boundary: RoleRef(rules.Boundary),
+			Boundary: RoleRef(rules.Boundary), Labels: rules.Labels, System: life.system,
 		}, true
 	}}
 }
@@ -68,6 +76,10 @@ func (r rehearsal) Credentials() Table[Credential, CredentialID] {
 func (r rehearsal) RevokedTokens() RevokedTokens {
 	return rehearsedTokens{rehearsed[RevokedToken, TokenKey]{views: r.views, find: revokedToken}}
 }
+
+func (r rehearsal) SigningKeys() Table[SigningKey, string] { return rehearsedKeys{inst: r.inst} }
+
+func (r rehearsal) Instance() InstanceRow { return unsaved{} }
 
 func (r rehearsal) Changes() Changes { return unwritten{} }
 
@@ -93,3 +105,25 @@ func (rehearsed[T, K]) Update(context.Context, T) error { return nil }
 type unwritten struct{ Changes }
 
 func (unwritten) Append(context.Context, []Event) error { return nil }
+
+// rehearsedKeys are the signing keys of the ring.
+type rehearsedKeys struct {
+	Table[SigningKey, string]
+	inst *instance
+}
+
+func (t rehearsedKeys) Find(_ context.Context, _ OrgID, id string) (SigningKey, error) {
+	for _, k := range t.inst.ring.rows {
+		if k.ID == id {
+			return k, nil
+		}
+	}
+	return SigningKey{}, notFound(nounSigningKey, id)
+}
+
+func (rehearsedKeys) Update(context.Context, SigningKey) error { return nil }
+
+// unsaved is the row of the instance, which stays.
+type unsaved struct{ InstanceRow }
+
+func (unsaved) Save(context.Context, Instance) error { return nil }

@@ -23,6 +23,7 @@ type Role struct {
 	Exclusions    []string  // taken away from this role only
 	Includes      []RoleRef // other roles whose contents this one has
 	ResourceTypes []string  // the types of resource it may be bound at; empty means any
+	Locks         RoleLocks // what of it cannot be changed
 	Anonymous     bool      // holds direct permissions of one account; not listed
 	State         RoleState
 	Deleted       bool // gone; the row keeps the name and the id
@@ -46,11 +47,13 @@ type RoleSpec struct {
 	Description   string
 	Permissions   []string // names and patterns; may be empty
 	Exclusions    []string
-	Includes      []string // names or ids of roles
-	ResourceTypes []string // empty means any
+	Includes      []string  // names or ids of roles
+	ResourceTypes []string  // empty means any
+	Locks         RoleLocks // through As none; see RoleLocks
 }
 
-// RolePatch changes a stored role; nil fields stay, others replace.
+// RolePatch changes a stored role; nil fields stay, others replace. What is
+// locked is what was locked before the call: lifting a lock is a call of its own.
 type RolePatch struct {
 	DisplayName   *string
 	Description   *string
@@ -58,6 +61,7 @@ type RolePatch struct {
 	Exclusions    *[]string
 	Includes      *[]string
 	ResourceTypes *[]string
+	Locks         *RoleLocks // for System only
 }
 
 // RoleResult is a role that was made or found.
@@ -94,29 +98,35 @@ func (o *OrgAdmin) EnsureRole(ctx context.Context, spec RoleSpec) (RoleResult, e
 }
 
 func (o *OrgAdmin) makeRole(ctx context.Context, op string, spec RoleSpec) (out RoleResult, err error) {
-	err = o.write(ctx, op, o.org, func(c *change) error {
+	anew := func(c *change) (out RoleResult, err error) {
 		if why := checkRoleName(spec.Name); why != "" {
-			return invalid(nounRole, "Name", "%q: %s", clip(spec.Name), why)
+			return out, invalid(nounRole, "Name", "%q: %s", clip(spec.Name), why)
 		}
 		if _, taken := c.a.model.Roles.Lookup(codePrefix + spec.Name); taken {
-			return conflict(nounRole, spec.Name, "Name", "is that of a code role")
+			return out, conflict(nounRole, spec.Name, "Name", "is that of a code role")
 		}
 		found, exists, err := one(c, c.tx.Roles(), o.org, Cond{Field: FieldName, Value: spec.Name})
 		switch {
 		case err != nil:
-			return err
+			return out, err
 		case exists && op == "EnsureRole":
 			c.differs(nounRole, string(found.ID), reflect.DeepEqual(found.Permissions, spec.Permissions) && found.State == RoleActive)
-			out = RoleResult{Role: found}
-			return nil
+			return RoleResult{Role: found}, nil
 		case exists:
-			return conflict(nounRole, spec.Name, "Name", "is that of "+string(found.ID))
+			return out, conflict(nounRole, spec.Name, "Name", "is that of "+string(found.ID))
 		}
 		out.Role, err = c.createRole(o.org, spec)
-		out.Created = err == nil
-		return err
+		out.Created = true
+		return out, err
+	}
+	return create(ctx, &o.Admin, op, o.org, creation[RoleResult]{
+		noun: nounRole, input: spec, make: anew,
+		made: func(r RoleResult) []string { return []string{string(r.ID)} },
+		find: func(c *change, made []string) (RoleResult, error) {
+			r, err := c.liveRole(o.org, RoleID(made[0]))
+			return RoleResult{Role: r}, err
+		},
 	})
-	return out, err
 }
 
 func (c *change) createRole(org OrgID, spec RoleSpec) (Role, error) {
@@ -126,7 +136,11 @@ func (c *change) createRole(org OrgID, spec RoleSpec) (Role, error) {
 	}
 	r := Role{
 		ID: id, Org: org, Name: spec.Name, DisplayName: spec.DisplayName, Description: spec.Description,
-		Permissions: spec.Permissions, Exclusions: spec.Exclusions, ResourceTypes: spec.ResourceTypes, State: RoleActive, Meta: c.created(),
+		Permissions: spec.Permissions, Exclusions: spec.Exclusions, ResourceTypes: spec.ResourceTypes, Locks: spec.Locks,
+		State: RoleActive, Meta: c.created(),
+	}
+	if err := c.mayLock(RoleLocks{}, r.Locks); err != nil {
+		return Role{}, err
 	}
 	if r.Includes, err = c.includes(org, spec.Includes); err != nil {
 		return Role{}, err
@@ -236,8 +250,11 @@ func (o *OrgAdmin) AllRoles(ctx context.Context, f RoleFilter) iter.Seq2[Role, e
 }
 
 // UpdateRole changes a stored role, and with it what everybody bound to it may
-// do. It fails with ErrEscalation when the role would then give, somewhere it
-// is bound or a boundary, what the actor does not hold there.
+// do. Through As it fails with ErrEscalation when the role gets more and would then
+// give, somewhere it is bound or a boundary, what the actor does not hold there, and
+// when it gets less and somebody who has it manages more than the actor, which does
+// not hold identity:contain; of a role that is denied, the other way round. It fails
+// with ErrImmutable when what it changes is locked.
 func (o *OrgAdmin) UpdateRole(ctx context.Context, id RoleID, patch RolePatch) (Role, error) {
 	return only(o.editRole(ctx, "UpdateRole", id, func(c *change, r *Role) (err error) {
 		setIf(&r.DisplayName, patch.DisplayName)
@@ -246,7 +263,13 @@ func (o *OrgAdmin) UpdateRole(ctx context.Context, id RoleID, patch RolePatch) (
 		setList(&r.Exclusions, patch.Exclusions)
 		setList(&r.ResourceTypes, patch.ResourceTypes)
 		if patch.Includes != nil {
-			r.Includes, err = c.includes(o.org, *patch.Includes)
+			if r.Includes, err = c.includes(o.org, *patch.Includes); err != nil {
+				return err
+			}
+		}
+		if patch.Locks != nil {
+			err = c.mayLock(r.Locks, *patch.Locks)
+			r.Locks = *patch.Locks
 		}
 		return err
 	}))
@@ -282,6 +305,9 @@ func (o *OrgAdmin) editRole(ctx context.Context, op string, id RoleID, edit func
 		}
 		if reflect.DeepEqual(before, out) {
 			return nil
+		}
+		if err := before.unlocked(out); err != nil {
+			return err
 		}
 		changed = true
 		out, err = c.replaceRole(before, out, verbOf(op))

@@ -2,12 +2,13 @@ package identity
 
 import (
 	"context"
+	"slices"
 )
 
 // This file holds the calls that end the life of a role and bring it back.
 
 // ArchiveRole takes a role out of use. It fails with ErrInUse while the role is
-// bound, included or a boundary.
+// bound, included or a boundary, and with ErrImmutable when its deletion is locked.
 func (o *OrgAdmin) ArchiveRole(ctx context.Context, id RoleID) (changed bool, err error) {
 	return whether(o.editRole(ctx, "ArchiveRole", id, func(c *change, r *Role) error {
 		r.State = RoleArchived
@@ -24,8 +25,11 @@ func (o *OrgAdmin) UnarchiveRole(ctx context.Context, id RoleID) (changed bool, 
 }
 
 // DeleteRole ends a stored role; its name stays taken. It fails with ErrInUse while the role is
-// bound, included or a boundary.
-func (o *OrgAdmin) DeleteRole(ctx context.Context, id RoleID) error {
+// bound, included or a boundary, and with ErrImmutable when its deletion is locked.
+// With Cascade its bindings go with it, and other roles include it no more; that
+// needs identity:bindings.delete where they are, identity:roles.update for the
+// roles, and is still refused with ErrInUse while it is a boundary.
+func (o *OrgAdmin) DeleteRole(ctx context.Context, id RoleID, mode ...DeleteMode) error {
 	if !id.valid() {
 		return wrap("DeleteRole", &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(string(id)), Field: "ID"})
 	}
@@ -34,11 +38,19 @@ func (o *OrgAdmin) DeleteRole(ctx context.Context, id RoleID) error {
 		if err != nil {
 			return err
 		}
+		after := before
+		after.Deleted, after.Meta = true, c.updated(before.Meta)
+		if err := before.unlocked(after); err != nil {
+			return err
+		}
+		if slices.Contains(mode, Cascade) {
+			if err := c.unlinkRole(before); err != nil {
+				return err
+			}
+		}
 		if err := c.unusedRole(before); err != nil {
 			return err
 		}
-		after := before
-		after.Deleted, after.Meta = true, c.updated(before.Meta)
 		if err := c.tx.Roles().Update(c.ctx, after); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/claviger-go/claviger/policy"
@@ -21,23 +22,74 @@ const maxGrace = 30 * 24 * time.Hour
 // key: with ErrConflict when it was rotated before, or for the same key; with
 // ErrRevoked, ErrDisabled, ErrExpired. One more than Config.MaxCredentials may
 // exist meanwhile. An account rotates its own keys as it adds them.
+//
+// Who rotates without a grace period says that the old one must not be used any more:
+// when that cannot be stored, the call fails with ErrBusy, no successor is made, and
+// the old one is given up all the same, as by RevokeCredential.
 func (o *OrgAdmin) RotatePublicKey(ctx context.Context, id CredentialID, spec PublicKeySpec, grace time.Duration) (out Credential, err error) {
 	if err := checkRotation(id, grace); err != nil {
 		return out, wrap("RotatePublicKey", err)
 	}
-	err = o.write(ctx, "RotatePublicKey", o.org, func(c *change) error {
-		before, a, err := c.mayRotate(o.org, id, PublicKey)
-		if err != nil {
-			return err
+	var before Credential
+	var a Account
+	may := func(c *change) (err error) {
+		before, a, err = c.mayRotate(o.org, id)
+		return err
+	}
+	call := keyCreation([]any{id, spec.unproven(), grace}, may, func(c *change) (out Credential, err error) {
+		if err := before.rotates(PublicKey, c.at); err != nil {
+			return out, err
 		}
 		// What the new one may be is judged before the old one retires: or it would end with it.
-		out, err = c.addPublicKey(a, spec, registration{challenged: a.ID, replaced: id})
-		if err != nil {
-			return err
+		if out, err = c.addPublicKey(a, spec, registration{challenged: a.ID, replaced: id}); err != nil {
+			return out, err
 		}
-		return c.retire(before, out.ID, grace)
+		return out, c.retire(before, out.ID, grace)
 	})
-	return out, err
+	err = o.rotate(ctx, "RotatePublicKey", id, grace, func(t CredentialType) bool { return t == PublicKey }, func(c *change) (err error) {
+		out, err = call.run(c)
+		return err
+	})
+	if err != nil {
+		return Credential{}, err
+	}
+	return out, nil
+}
+
+// rotate runs a rotation. One without a grace period that cannot be stored leaves a
+// bar, and is tried again as the revocation that is left of it: the successor would be
+// known to nobody.
+func (o *OrgAdmin) rotate(ctx context.Context, op string, id CredentialID, grace time.Duration, is func(CredentialType) bool, fn func(*change) error) error {
+	if grace != 0 {
+		return o.write(ctx, op, o.org, fn)
+	}
+	about := subject{org: o.org, noun: nounCredential, id: string(id)}
+	giveUp := func(c *change) error { return c.giveUp(o.org, id, is) }
+	return o.decide(ctx, op, o.org, about, func(c *change) error {
+		if c.rehearsed() {
+			return giveUp(c)
+		}
+		return fn(c)
+	}, func(ctx context.Context, s *Admin) error { return s.decide(ctx, op, o.org, about, giveUp, nil) })
+}
+
+// giveUp revokes a credential that its rotation was to end.
+func (c *change) giveUp(org OrgID, id CredentialID, is func(CredentialType) bool) error {
+	before, _, err := c.mayRotate(org, id)
+	if err == nil {
+		err = before.rotates("", c.at)
+	}
+	switch {
+	case errors.Is(err, ErrRevoked):
+		return nil
+	case err != nil:
+		return err
+	case !c.rehearsed() && !is(before.Type): // a rehearsal knows no types
+		return invalid(nounCredential, "ID", "is of the type %s", before.Type)
+	}
+	row := before
+	row.State, row.MinRevision = CredentialRevoked, c.revision()
+	return c.putCredential(before, row, "revoke")
 }
 
 // checkRotation refuses what no credential can be rotated by.
@@ -53,7 +105,7 @@ func checkRotation(id CredentialID, grace time.Duration) error {
 
 // mayRotate permits to put another credential in the place of one, and returns
 // that and its account.
-func (c *change) mayRotate(org OrgID, id CredentialID, kind CredentialType) (Credential, Account, error) {
+func (c *change) mayRotate(org OrgID, id CredentialID) (Credential, Account, error) {
 	row, err := c.tx.Credentials().Find(c.ctx, org, id)
 	if err != nil {
 		if denied := c.permit(policy.Root); denied != nil {
@@ -62,22 +114,25 @@ func (c *change) mayRotate(org OrgID, id CredentialID, kind CredentialType) (Cre
 		return row, Account{}, err
 	}
 	a, err := c.mayAddKey(org, row.Account)
-	if err != nil {
-		return row, a, err
-	}
-	switch {
-	case row.Type != kind:
-		err = invalid(nounCredential, "ID", "is of the type %s", row.Type)
-	case row.State == CredentialRetiring:
-		err = conflict(nounCredential, string(id), "ID", "was rotated before")
-	case row.State == CredentialRevoked:
-		err = &Error{Kind: ErrRevoked, Entity: nounCredential, ID: string(id)}
-	case row.State != CredentialActive:
-		err = &Error{Kind: ErrDisabled, Entity: nounCredential, ID: string(id), Err: errText("is " + string(row.State))}
-	case !row.unended(c.at):
-		err = &Error{Kind: ErrExpired, Entity: nounCredential, ID: string(id)}
-	}
 	return row, a, err
+}
+
+// rotates refuses to rotate a credential of another type, or one that is not
+// active. An empty kind is any.
+func (c Credential) rotates(kind CredentialType, now time.Time) error {
+	switch {
+	case kind != "" && c.Type != kind:
+		return invalid(nounCredential, "ID", "is of the type %s", c.Type)
+	case c.State == CredentialRetiring:
+		return conflict(nounCredential, string(c.ID), "ID", "was rotated before")
+	case c.State == CredentialRevoked:
+		return &Error{Kind: ErrRevoked, Entity: nounCredential, ID: string(c.ID)}
+	case c.State != CredentialActive:
+		return &Error{Kind: ErrDisabled, Entity: nounCredential, ID: string(c.ID), Err: errText("is " + string(c.State))}
+	case !c.unended(now):
+		return &Error{Kind: ErrExpired, Entity: nounCredential, ID: string(c.ID)}
+	}
+	return nil
 }
 
 // retire ends a credential that has a successor, after the grace period.

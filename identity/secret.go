@@ -13,7 +13,7 @@ import (
 // it. This is the only time that the text is to be had: what is stored is a digest.
 type CredentialSecret struct {
 	Credential
-	Secret token.Secret // prints as [redacted]
+	Secret token.Secret // prints as [redacted]; zero from a call that was repeated, see [Admin.WithIdempotencyKey]
 }
 
 // addSecret makes an opaque secret for an account, in the place of another one if
@@ -45,19 +45,31 @@ func (c *change) lastsFor(row *Credential, validity time.Duration) error {
 	return c.noLonger(row)
 }
 
+// opaque is the kind of the secrets of a type, "" if it has none.
+func (t CredentialType) opaque() string {
+	switch t {
+	case APIToken:
+		return token.KindAPIToken
+	case ClientSecret:
+		return token.KindClientSecret
+	case Invitation:
+		return token.KindInvitation
+	case EnrollCode:
+		return token.KindEnrollCode
+	}
+	return ""
+}
+
+// once reports whether a credential of a type is used up by its first use: that
+// it ends, or waits, is no news.
+func (t CredentialType) once() bool { return t == Invitation || t == EnrollCode }
+
 func (c *change) insertSecret(row Credential) (out CredentialSecret, err error) {
 	row.State, row.Meta = CredentialActive, c.created()
 	if row.ID, err = changeID[Credential](c, "cr_"); err != nil {
 		return out, err
 	}
-	kind := token.KindAPIToken
-	switch row.Type {
-	case ClientSecret:
-		kind = token.KindClientSecret
-	case Invitation:
-		kind = token.KindInvitation
-	}
-	secret, digest, err := token.NewOpaque(c.a.cfg.TokenPrefix, kind, string(row.ID)[len("cr_"):], c.a.cfg.Random)
+	secret, digest, err := token.NewOpaque(c.a.cfg.TokenPrefix, row.Type.opaque(), string(row.ID)[len("cr_"):], c.a.cfg.Random)
 	if err != nil {
 		return out, err
 	}

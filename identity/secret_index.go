@@ -32,18 +32,11 @@ const warmSecrets = 1 << 12
 // secret, or none of a form that was ever made.
 func secretName(c Credential) string {
 	id, ok := strings.CutPrefix(string(c.ID), "cr_")
-	if !ok || len(c.Digest) != sha256.Size {
+	kind := c.Type.opaque()
+	if !ok || kind == "" || len(c.Digest) != sha256.Size {
 		return ""
 	}
-	switch c.Type {
-	case APIToken:
-		return token.KindAPIToken + "_" + id
-	case ClientSecret:
-		return token.KindClientSecret + "_" + id
-	case Invitation:
-		return token.KindInvitation + "_" + id
-	}
-	return ""
+	return kind + "_" + id
 }
 
 // apply brings the index up to date with rows. Of a credential nothing in it ever
@@ -135,5 +128,9 @@ func noteSecret(ctx context.Context, tx Txn, cand *candidate, e Event) error {
 		return nil
 	}
 	row, err := tx.Credentials().Find(ctx, e.Org, CredentialID(e.ID))
-	return settle(err, func() error { cand.note(row); return nil }, func() {})
+	return settle(err, func() error { cand.note(row); return nil }, func() { // purged: of which type it was is not known
+		for _, kind := range []CredentialType{APIToken, ClientSecret, Invitation, EnrollCode} {
+			cand.note(Credential{ID: CredentialID(e.ID), Org: e.Org, Type: kind, Digest: make([]byte, sha256.Size), State: CredentialRevoked})
+		}
+	})
 }

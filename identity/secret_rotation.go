@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -10,8 +9,8 @@ import (
 // of the same account: with its name, limits and networks, and good for as long as
 // the old one was when it was made. The old one, whose Successor it is, goes on for
 // the grace period, at most 30 days and never longer than it would have, and then
-// ends by itself; without a grace period it is revoked. Both happen, or neither.
-// Using the old one meanwhile is logged, and leaves the event "late use", once an
+// ends by itself; without a grace period it is revoked. Both happen, or neither; what
+// becomes of the old one when neither can be stored, see [OrgAdmin.RotatePublicKey]. Using the old one meanwhile is logged, and leaves the event "late use", once an
 // hour.
 //
 // It fails like CreateAPIToken, and like [OrgAdmin.RotatePublicKey] for a credential
@@ -20,8 +19,15 @@ func (o *OrgAdmin) RotateSecret(ctx context.Context, id CredentialID, grace time
 	if err := checkRotation(id, grace); err != nil {
 		return out, wrap("RotateSecret", err)
 	}
-	err = o.write(ctx, "RotateSecret", o.org, func(c *change) error {
-		out, err = c.rotateSecret(o.org, id, grace)
+	var before Credential
+	var a Account
+	may := func(c *change) (err error) {
+		before, a, err = c.mayRotate(o.org, id)
+		return err
+	}
+	call := secretCreation([]any{id, grace}, may, func(c *change) (CredentialSecret, error) { return c.rotateSecret(before, a, grace) })
+	err = o.rotate(ctx, "RotateSecret", id, grace, func(t CredentialType) bool { return t == APIToken || t == ClientSecret }, func(c *change) (err error) {
+		out, err = call.run(c)
 		return err
 	})
 	if err != nil {
@@ -30,24 +36,19 @@ func (o *OrgAdmin) RotateSecret(ctx context.Context, id CredentialID, grace time
 	return out, nil
 }
 
-func (c *change) rotateSecret(org OrgID, id CredentialID, grace time.Duration) (out CredentialSecret, err error) {
+func (c *change) rotateSecret(before Credential, a Account, grace time.Duration) (out CredentialSecret, err error) {
 	kind := APIToken
-	row, err := c.tx.Credentials().Find(c.ctx, org, id)
-	switch {
-	case err == nil && row.Type == ClientSecret:
+	if before.Type == ClientSecret {
 		kind = ClientSecret
-	case err != nil && !errors.Is(err, ErrNotFound): // that is for who may know
+	}
+	if err := before.rotates(kind, c.at); err != nil {
 		return out, err
 	}
-	before, a, err := c.mayRotate(org, id, kind)
-	if err != nil {
-		return out, err
-	}
-	if err := c.holdsNamed(org, before.Permissions, before.Path); err != nil {
+	if err := c.holdsNamed(a.Org, before.Permissions, before.Path); err != nil {
 		return out, err // whoever asks gets a secret that can do this
 	}
 	made := Credential{Type: before.Type, Name: before.Name, Permissions: before.Permissions, Path: before.Path, Networks: before.Networks}
-	if out, err = c.addSecret(a, made, c.lifeOf(org, before), id); err != nil {
+	if out, err = c.addSecret(a, made, c.lifeOf(a.Org, before), before.ID); err != nil {
 		return out, err
 	}
 	return out, c.retire(before, out.ID, grace)

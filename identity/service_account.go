@@ -89,25 +89,35 @@ func (o *OrgAdmin) makeServiceAccount(ctx context.Context, op string, spec Servi
 		return out, wrap(op, err)
 	}
 	defer o.compileAhead(ctx, op, policy.Root, spec.Bindings...)()
-	err = o.write(ctx, op, o.org, func(c *change) error {
+	anew := func(c *change) (out ServiceAccountResult, err error) {
 		if !validServiceAccountName(spec.Name) {
-			return invalid(nounAccount, "Name", "%q does not match ^[a-z][a-z0-9]*(-[a-z0-9]+)*$ of at most 63 bytes", clip(spec.Name))
+			return out, invalid(nounAccount, "Name", "%q does not match ^[a-z][a-z0-9]*(-[a-z0-9]+)*$ of at most 63 bytes", clip(spec.Name))
 		}
 		found, exists, err := one(c, c.tx.Accounts(), o.org, Cond{Field: FieldKind, Value: string(ServiceAccount)}, Cond{Field: FieldName, Value: spec.Name})
-		if err != nil {
-			return err
-		}
 		switch {
+		case err != nil:
+			return out, err
 		case exists && op == "EnsureServiceAccount":
-			out, err = c.foundServiceAccount(found, spec)
+			return c.foundServiceAccount(found, spec)
 		case exists:
-			err = conflict(nounAccount, spec.Name, "Name", "is that of "+string(found.ID))
-		default:
-			out, err = c.createServiceAccount(o.org, spec)
+			return out, conflict(nounAccount, spec.Name, "Name", "is that of "+string(found.ID))
 		}
-		return err
+		return c.createServiceAccount(o.org, spec)
+	}
+	input := spec
+	input.Proof = KeyProof{}
+	return create(ctx, &o.Admin, op, o.org, creation[ServiceAccountResult]{
+		noun: nounAccount, input: input, make: anew,
+		made: func(r ServiceAccountResult) []string {
+			return []string{string(r.ID), string(r.Key.ID), string(r.APIToken.ID), string(r.ClientSecret.ID)}
+		},
+		find: func(c *change, made []string) (out ServiceAccountResult, err error) {
+			if out.Account, err = c.liveAccount(o.org, AccountID(made[0])); err != nil {
+				return out, err
+			}
+			return out, c.madeWith(o.org, made[1:], &out.Key, &out.APIToken.Credential, &out.ClientSecret.Credential)
+		},
 	})
-	return out, err
 }
 
 func (c *change) foundServiceAccount(a Account, spec ServiceAccountSpec) (ServiceAccountResult, error) {
@@ -137,20 +147,8 @@ func (c *change) createServiceAccount(org OrgID, spec ServiceAccountSpec) (Servi
 	if err != nil {
 		return out, err
 	}
-	if most := v.org.Settings.MaxServiceAccounts; most > 0 {
-		kind := Cond{Field: FieldKind, Value: string(ServiceAccount)}
-		n, err := c.tx.Accounts().Count(c.ctx, Query{Org: org, Where: []Cond{kind}})
-		if err != nil {
-			return out, err
-		}
-		gone, err := c.tx.Accounts().Count(c.ctx, Query{Org: org, Where: []Cond{kind, {Field: FieldState, Value: string(AccountDeleted)}}})
-		if err != nil {
-			return out, err
-		}
-		n -= gone
-		if n >= most {
-			return out, &Error{Kind: ErrLimit, Entity: nounAccount, Field: "MaxServiceAccounts", Err: errText("the org has " + strconv.Itoa(n))}
-		}
+	if most := v.org.Settings.MaxServiceAccounts; most > 0 && v.services >= most {
+		return out, &Error{Kind: ErrLimit, Entity: nounAccount, Field: "MaxServiceAccounts", Err: errText("the org has " + strconv.Itoa(v.services))}
 	}
 	validity := spec.Validity
 	if validity == 0 {
@@ -261,8 +259,8 @@ func (c *change) copyCaller(a Account) error {
 		if err := c.judged.look(); err != nil {
 			return err
 		}
-		if ended(b.End, c.now) {
-			continue
+		if ended(b.End, c.now) || b.Eligible {
+			continue // what one may switch on is not what one has
 		}
 		if b.Reach != "" {
 			if err := c.permitName(PermInstance, policy.Root); err != nil {
@@ -295,6 +293,9 @@ func (c *change) copiedRole(a Account, role string) (RoleRef, error) {
 		return RoleRef(role), nil
 	}
 	r, err := c.tx.Roles().Find(c.ctx, a.Org, RoleID(role))
+	if err == nil {
+		err = r.unlockedMembers()
+	}
 	if err == nil && r.Anonymous {
 		r, err = c.ownRole(a, r)
 	}
@@ -330,5 +331,8 @@ func (c *change) ownRole(a Account, r Role) (Role, error) {
 }
 
 func directName(a Account, id RoleID) string {
-	return strings.ReplaceAll(string(a.ID)+"."+string(id), "_", "-")
+	return directPrefix(a.ID) + strings.ReplaceAll(string(id), "_", "-")
 }
+
+// directPrefix begins the names of the roles of an account's own.
+func directPrefix(id AccountID) string { return strings.ReplaceAll(string(id)+".", "_", "-") }

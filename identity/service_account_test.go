@@ -133,7 +133,14 @@ func TestDefaultGroupsAndLimit(t *testing.T) {
 	wantKind(t, last(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "third"})), identity.ErrLimit)
 	same()
 	must(in.DeleteAccount(w.ctx, first.ID))(t)
-	must(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "third"}))(t)
+	third := must(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "third"}))(t)
+	must(in.DeactivateAccount(w.ctx, third.ID))(t) // it is one nevertheless
+	wantKind(t, last(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "fourth"})), identity.ErrLimit)
+	w.reopen()
+	in = w.in(acme)
+	wantKind(t, last(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "fourth"})), identity.ErrLimit)
+	must(in.DeleteAccount(w.ctx, third.ID))(t)
+	must(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "fourth"}))(t)
 }
 
 // TestHandle: the address of a service account is computed, and people have none.

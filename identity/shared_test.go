@@ -245,6 +245,23 @@ func TestSec41_SharedReplay(t *testing.T) {
 	}
 }
 
+// TestSec41_SharedFifty: of fifty who show one assertion at once, in two processes
+// that share the database, one gets a token; nobody does after both were restarted.
+func TestSec41_SharedFifty(t *testing.T) {
+	a, b := share(t)
+	c := a.caller()
+	b.poll()
+	raw := a.assertion(c.sa.Key.ID, c.sa.ID, c.key)
+	exchange := func(w *world) error { return last(w.id.ExchangeAssertion(w.ctx, raw, identity.TokenRequest{})) }
+	if n := fiftyTry(t, a, b, exchange); n != 1 {
+		t.Errorf("%d of fifty won", n)
+	}
+	a.reopen()
+	for _, w := range []*world{a, b, a.join(t, nil)} {
+		wantTurnedAway(t, "after a restart", exchange(w), identity.ErrRevoked)
+	}
+}
+
 // unreadable is a store whose reads can be made to fail.
 
 type unreadable struct {

@@ -47,8 +47,9 @@ func (a *Authority) signer(ctx context.Context, id CredentialID) (Credential, er
 	return c, err
 }
 
-// signed is who signed a message with a credential.
-func (a *Authority) signed(ctx context.Context, way Way, c Credential, s signature, message []byte, now int64) (Principal, error) {
+// signed is who signed a message with a credential. What the signature proves ends
+// at an instant, in Unix microseconds; 0 is with the credential.
+func (a *Authority) signed(ctx context.Context, way Way, c Credential, s signature, message []byte, until, now int64) (Principal, error) {
 	revision := a.revision.Load()
 	key, err := a.publicKey(c)
 	if err == nil {
@@ -60,7 +61,7 @@ func (a *Authority) signed(ctx context.Context, way Way, c Credential, s signatu
 	if err != nil {
 		return Principal{}, err
 	}
-	return a.admit(ctx, way, principal{org: c.Org, account: c.Account, credential: c.ID, issued: revision}, now)
+	return a.admit(ctx, way, principal{org: c.Org, account: c.Account, credential: c.ID, issued: revision, expires: until}, now)
 }
 
 // VerifySignature tells whose signature of a message it is, for a purpose of the
@@ -93,7 +94,7 @@ func (a *Authority) verifySignature(ctx context.Context, id CredentialID, purpos
 	if err != nil {
 		return c, err
 	}
-	p, err := a.signed(ctx, WaySignature, c, signature{purpose, alg, base64.RawURLEncoding.EncodeToString(raw)}, message, now)
+	p, err := a.signed(ctx, WaySignature, c, signature{purpose, alg, base64.RawURLEncoding.EncodeToString(raw)}, message, 0, now)
 	if err == nil {
 		a.came(p.p, now)
 	}

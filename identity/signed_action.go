@@ -12,7 +12,8 @@ import (
 )
 
 // SignedAction is a request that its caller has signed, and that is not done
-// yet. It comes from [Authority.VerifyAction]. The action is to be done after the
+// yet. It comes from [Authority.VerifyAction] or [Authority.VerifyRequest]; what is
+// said of the token is said of the signature of the latter. The action is to be done after the
 // token was used up, by Consume, or in the transaction that uses it up, by
 // ConsumeTx: then it is done at most once. Nil is nobody's, and cannot be
 // consumed.
@@ -22,6 +23,7 @@ type SignedAction struct {
 	asker    *principal // who asked for the challenge
 	by       Principal
 	used     once
+	proof    proof // for the log
 	consumed atomic.Bool
 }
 
@@ -69,7 +71,7 @@ func (a *Authority) verifyAction(ctx context.Context, raw string, from netip.Add
 	if err != nil {
 		return nil, err
 	}
-	return &SignedAction{a: a, digest: claims.digest, asker: asker, by: by, used: used}, nil
+	return &SignedAction{a: a, digest: claims.digest, asker: asker, by: by, used: used, proof: claims.proof(a.cfg.Issuer)}, nil
 }
 
 // matches fails unless an action is the one that was signed.
@@ -99,14 +101,19 @@ func (s *SignedAction) Principal() Principal {
 func (s *SignedAction) Consumed() bool { return s != nil && s.consumed.Load() }
 
 // Consume uses the token up. Once it returns nil, that is durable, and nobody else
-// can. It fails like Authenticate when the token was used before or all that it
+// can; the log of the org has an event with the signature, see [ActionEvidence]. It
+// fails like Authenticate when the token was used before or all that it
 // stands on is no longer alive, and with ErrNested inside Write.
 func (s *SignedAction) Consume(ctx context.Context) error {
 	if s == nil {
 		return wrap("Consume", refuse(nil, errText("nothing was signed")))
 	}
-	if err := s.a.spendAction(ctx, s.asker, s.by.p, s.used); err != nil {
-		s.a.turnedAway(WayAction, s.by.Org(), err)
+	err := s.a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
+		next, err := s.consume(ctx, tx, cand)
+		return next.complete(), err
+	})
+	if err != nil {
+		s.a.turnedAway(s.by.Way(), s.by.Org(), err)
 		return wrap("Consume", err)
 	}
 	s.done()
@@ -125,13 +132,26 @@ func (s *SignedAction) ConsumeTx(ctx context.Context, tx *Tx) error {
 	if err := tx.usable(ctx); err != nil {
 		return wrap("ConsumeTx", err)
 	}
-	err := s.a.spendActionIn(context.WithoutCancel(ctx), tx.tx, tx.cand, s.asker, s.by.p, s.used)
+	next, err := s.consume(ctx, tx.tx, tx.cand)
 	if err == nil {
+		tx.cand = next
 		tx.committed = append(tx.committed, s.done)
 	} else if !errors.Is(err, ErrUnauthenticated) {
 		tx.lost = err // the engine may have given the whole transaction up
 	}
 	return wrap("ConsumeTx", err)
+}
+
+// consume uses the token up in a transaction, and records it.
+func (s *SignedAction) consume(ctx context.Context, tx WriteTxn, cand candidate) (candidate, error) {
+	c := s.a.newChange(ctx, tx, cand, actor{principal: s.by.p}, "Consume", s.by.Org())
+	if err := s.a.spendActionIn(c.ctx, tx, cand, s.asker, s.by.p, s.used); err != nil {
+		return cand, err
+	}
+	if err := c.recordAction(s); err != nil {
+		return cand, err
+	}
+	return c.finish()
 }
 
 func (s *SignedAction) done() {
@@ -166,7 +186,7 @@ func (a *Authority) asker(ctx context.Context, claims actionClaims, now int64) (
 	return asker.p, err
 }
 
-// spendAction uses up what was signed: its challenge, or its token.
+// spendAction uses a challenge up.
 func (a *Authority) spendAction(ctx context.Context, asker, by *principal, used once) error {
 	return a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
 		return cand, a.spendActionIn(context.WithoutCancel(ctx), tx, cand, asker, by, used)

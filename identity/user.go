@@ -43,25 +43,31 @@ func (o *OrgAdmin) makeUser(ctx context.Context, op string, spec UserSpec) (out 
 	if err := checkLists(spec.Groups, spec.Roles, nil, nil); err != nil {
 		return out, wrap(op, err)
 	}
-	err = o.write(ctx, op, o.org, func(c *change) error {
+	anew := func(c *change) (out UserResult, err error) {
 		email, ok := foldEmail(spec.Email)
 		if !ok {
-			return invalid(nounAccount, "Email", "%q is no e-mail address", clip(spec.Email))
+			return out, invalid(nounAccount, "Email", "%q is no e-mail address", clip(spec.Email))
 		}
 		found, exists, err := one(c, c.tx.Accounts(), o.org, Cond{Field: FieldKind, Value: string(User)}, Cond{Field: FieldName, Value: email})
 		if err != nil {
-			return err
+			return out, err
 		}
 		if exists && op == "EnsureUser" {
 			c.differs(nounAccount, string(found.ID), found.State == AccountActive && found.External == spec.External && c.boundedBy(found, spec.Boundary))
-			out = UserResult{Account: found}
-			return nil
+			return UserResult{Account: found}, nil
 		}
 		out.Account, err = c.createUser(o.org, spec)
-		out.Created = err == nil
-		return err
+		out.Created = true
+		return out, err
+	}
+	return create(ctx, &o.Admin, op, o.org, creation[UserResult]{
+		noun: nounAccount, input: spec, make: anew,
+		made: func(r UserResult) []string { return []string{string(r.ID)} },
+		find: func(c *change, made []string) (UserResult, error) {
+			a, err := c.liveAccount(o.org, AccountID(made[0]))
+			return UserResult{Account: a}, err
+		},
 	})
-	return out, err
 }
 
 func (c *change) createUser(org OrgID, spec UserSpec) (Account, error) {

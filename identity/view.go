@@ -23,6 +23,8 @@ type view struct {
 	accounts    paged.Array[accountLife] // by the slots of rules
 	credentials paged.Table[credentialLife]
 	revoked     revocations
+	services    int       // service accounts that are not deleted
+	owner       AccountID // of an owner when that was last asked for, see someOwner; it may be none any more
 }
 
 // accountLife is what liveness reads of an account, in as little room as there
@@ -32,6 +34,7 @@ type accountLife struct {
 	minRevision uint64
 	kindCode    uint8 // position in accountKinds
 	stateCode   uint8 // position in accountStates
+	system      bool  // Account.System
 }
 
 var (
@@ -44,12 +47,20 @@ var (
 func lifeOf(a Account) accountLife {
 	return accountLife{
 		until: micros(a.ValidUntil), minRevision: a.MinRevision,
-		kindCode: uint8(max(0, slices.Index(accountKinds[:], a.Kind))), stateCode: uint8(max(0, slices.Index(accountStates[:], a.State))),
+		kindCode: uint8(max(0, slices.Index(accountKinds[:], a.Kind))), stateCode: uint8(max(0, slices.Index(accountStates[:], a.State))), system: a.System,
 	}
 }
 
 func (l *accountLife) kind() AccountKind   { return accountKinds[l.kindCode] }
 func (l *accountLife) state() AccountState { return accountStates[l.stateCode] }
+
+// service is 1 for a service account that is not deleted, and 0 for anything else.
+func (l *accountLife) service() int {
+	if l == nil || l.kind() != ServiceAccount || l.state() == AccountDeleted {
+		return 0
+	}
+	return 1
+}
 
 // accountLife finds what is kept of an account, also of a deleted one.
 func (v *view) accountLife(id AccountID) (slot uint32, life *accountLife) {
@@ -125,16 +136,20 @@ func (d *draft) editCredentials() *paged.Editor[credentialLife] {
 }
 
 func (d *draft) putAccount(a Account) {
-	d.editAccounts().Put(d.editRules().Slot(string(a.ID)), lifeOf(a))
+	life, slot := lifeOf(a), d.editRules().Slot(string(a.ID))
+	d.services += life.service() - d.editAccounts().At(slot).service()
+	d.editAccounts().Put(slot, life)
 	if a.State == AccountDeleted {
 		d.editRules().RemoveAccount(string(a.ID))
 		return
 	}
-	d.editRules().PutAccount(policy.Account{ID: string(a.ID), Kind: a.Kind.policyKind(), Boundary: string(a.Boundary)})
+	d.editRules().PutAccount(policy.Account{ID: string(a.ID), Kind: a.Kind.policyKind(), Boundary: string(a.Boundary), Labels: a.Labels})
 }
 
 func (d *draft) removeAccount(id AccountID) {
-	d.editAccounts().Delete(d.editRules().Slot(string(id)))
+	slot := d.editRules().Slot(string(id))
+	d.services -= d.editAccounts().At(slot).service()
+	d.editAccounts().Delete(slot)
 	d.editRules().RemoveAccount(string(id))
 }
 

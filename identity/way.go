@@ -18,6 +18,8 @@ const (
 	WayAPIToken            // an API token, see [OrgAdmin.CreateAPIToken]
 	WayClientSecret        // a client secret, see [Authority.ExchangeClientSecret]
 	WayInvitation          // an invitation that is accepted, see [Authority.AcceptInvitation]; it gives no Principal
+	WaySignedRequest       // a request that was signed in one step, see [Authority.VerifyRequest]
+	WayEnrollCode          // an enroll code that adds a key, see [Authority.EnrollKey]; it gives no Principal
 	ways                   // how many there are, with none
 )
 
@@ -34,6 +36,8 @@ func (Way) names() [ways]string {
 		WayClientSecret:    "client-secret",
 		WayAction:          "action",
 		WayInvitation:      "invitation",
+		WaySignedRequest:   "signed-request",
+		WayEnrollCode:      "enroll-code",
 	}
 }
 
@@ -53,6 +57,9 @@ func (w Way) String() string {
 	}
 	return w.names()[w]
 }
+
+// once reports whether who comes in this way makes one request, and nothing of it.
+func (w Way) once() bool { return w == WayAction || w == WaySignedRequest }
 
 // wants is the state of an account that comes in this way.
 func (w Way) wants() AccountState {

@@ -26,6 +26,7 @@ type entrant struct {
 	guests   []guest              // who have not accepted: each can once
 	key      identity.CredentialID
 	keys     []identity.CredentialID // all of the account
+	codes    []enroller              // that were not used: each can be once
 	bearer   string
 	tokenID  string
 	revision uint64 // of a session
@@ -54,6 +55,9 @@ func (w *world) entrant() *entrant {
 		must(in.ExtendAccount(w.ctx, g.id, w.clock.Now().Add(accountLife)))(w.t)
 		e.accounts, e.guests = append(e.accounts, g.id), append(e.guests, g)
 	}
+	for range 4 {
+		e.codes = append(e.codes, w.enroller(e.org, e.account, identity.EnrollCodeSpec{Validity: credentialLife}))
+	}
 	e.bearer = exchange()
 	e.tokenID = must(w.id.Authenticate(w.ctx, e.bearer))(w.t).TokenID()
 	e.revision = w.login(e.org, e.account).Revision()
@@ -80,7 +84,8 @@ func (w *world) entrant() *entrant {
 		identity.WayAction: func() error {
 			return last(w.id.VerifyAction(w.ctx, action, netip.Addr{}, func() (identity.Action, error) { return payment(), nil }))
 		},
-		identity.WayAPIToken: func() error { return last(w.id.Authenticate(w.ctx, api.Secret.Reveal())) },
+		identity.WaySignedRequest: func() error { return w.consumeRequest(w.signRequest(e.key, private, payment())) },
+		identity.WayAPIToken:      func() error { return last(w.id.Authenticate(w.ctx, api.Secret.Reveal())) },
 		identity.WayClientSecret: func() error {
 			return last(w.id.AuthenticateClientSecret(w.ctx, string(e.account), secret.Secret.Reveal()))
 		},
@@ -88,6 +93,13 @@ func (w *world) entrant() *entrant {
 			err := e.guests[0].accept()
 			if err == nil {
 				e.guests = e.guests[1:]
+			}
+			return err
+		},
+		identity.WayEnrollCode: func() error {
+			err := e.codes[0].enroll()
+			if err == nil {
+				e.codes = e.codes[1:]
 			}
 			return err
 		},
@@ -100,6 +112,9 @@ func (e *entrant) proofs() []identity.CredentialID {
 	all := slices.Clone(e.keys)
 	for _, g := range e.guests {
 		all = append(all, g.key)
+	}
+	for _, c := range e.codes {
+		all = append(all, c.id)
 	}
 	return all
 }
@@ -117,7 +132,7 @@ type dying struct {
 func fresh() []identity.Way {
 	return []identity.Way{
 		identity.WayAssertion, identity.WayClientAssertion, identity.WayChallenge, identity.WaySignature, identity.WayAPIToken, identity.WayClientSecret,
-		identity.WayInvitation,
+		identity.WayInvitation, identity.WaySignedRequest, identity.WayEnrollCode,
 	}
 }
 

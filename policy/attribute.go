@@ -21,11 +21,12 @@ const (
 	TypeTime                              // time.Time
 	TypeDuration                          // time.Duration
 	TypeAddr                              // netip.Addr
+	TypeMap                               // map[string]string
 )
 
 var typeNames = [...]string{
 	TypeBool: "bool", TypeInt: "int", TypeFloat: "float", TypeString: "string", TypeStrings: "strings", TypeTime: "time",
-	TypeDuration: "duration", TypeAddr: "addr",
+	TypeDuration: "duration", TypeAddr: "addr", TypeMap: "map",
 }
 
 // String returns the name of the type, "none" for a value that is none of the constants.
@@ -52,6 +53,8 @@ const (
 	AttributeOrg           = "resource.org"   // TypeString: id of the organisation of the resource
 	AttributePrincipalID   = "principal.id"   // TypeString: id of the account
 	AttributePrincipalKind = "principal.kind" // TypeString: "user" or "service-account"
+	// AttributePrincipalLabels is a TypeMap: the labels of the account, as they are stored. Who has none has an empty map.
+	AttributePrincipalLabels = "principal.labels"
 )
 
 // principalPrefix begins the names of the attributes that say something of the caller.
@@ -63,6 +66,7 @@ var builtIn = []AttributeSpec{
 	{AttributeOrg, TypeString, "the id of the organisation of the resource"},
 	{AttributePrincipalID, TypeString, "the id of the account"},
 	{AttributePrincipalKind, TypeString, `"user" or "service-account"`},
+	{AttributePrincipalLabels, TypeMap, "the labels of the account"},
 }
 
 // Schema is the set of attributes that conditions may read: those of every request and those that the host declares. It does
@@ -192,6 +196,9 @@ func (a *Attrs) SetDuration(name string, v time.Duration) *Attrs { return a.set(
 // spelling of every address; the zero Addr counts as not set.
 func (a *Attrs) SetAddr(name string, v netip.Addr) *Attrs { return a.set(name, v.Unmap().WithZone("")) }
 
+// SetMap sets an attribute of [TypeMap]. The map must not be changed afterwards; nil is an empty one.
+func (a *Attrs) SetMap(name string, v map[string]string) *Attrs { return a.set(name, v) }
+
 func (a *Attrs) set(name string, v any) *Attrs {
 	for i := range a.list {
 		if a.list[i].name == name {
@@ -227,6 +234,8 @@ func typeOf(v any) AttributeType {
 		return TypeString
 	case []string:
 		return TypeStrings
+	case map[string]string:
+		return TypeMap
 	case time.Time:
 		return TypeTime
 	case time.Duration:

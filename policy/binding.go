@@ -32,6 +32,8 @@ type Account struct {
 	// Boundary is the id of a role that the account's rights are cut down to, whatever its bindings give; "" is none. One that
 	// does not exist leaves nothing.
 	Boundary string
+	// Labels are what conditions read as [AttributePrincipalLabels]. They must not be changed once they are given or got.
+	Labels map[string]string
 }
 
 // Binding gives a subject a role at a scope, or denies it. It applies at every instant in [Start, End).
@@ -50,10 +52,13 @@ type Binding struct {
 	// Condition is a source in the language of the snapshot's [Conditions]; "" is none. An allow counts only if it is true, a
 	// deny unless it is false; one that cannot be read is neither.
 	Condition string
+	// Eligible: the binding is not in force and gives nothing. It tells whoever judges who may be given what that its subject can
+	// have it put in force. Only an allow can be.
+	Eligible bool
 }
 
 // PutBinding adds a binding, or replaces the one with its id. An empty id, subject or role, a zero scope and an effect that is
-// neither Allow nor Deny are [ErrSyntax]. The condition is not checked: [Conditions.Check] does that.
+// neither Allow nor Deny are [ErrSyntax], and so is an eligible deny. The condition is not checked: [Conditions.Check] does that.
 func (d *Draft) PutBinding(b Binding) error {
 	refuse := func(field string) error {
 		return &Error{Kind: ErrSyntax, Noun: "binding", ID: b.ID, Field: field}
@@ -69,6 +74,8 @@ func (d *Draft) PutBinding(b Binding) error {
 		return refuse("scope")
 	case b.Effect != Allow && b.Effect != Deny:
 		return refuse("effect")
+	case b.Eligible && b.Effect != Allow:
+		return refuse("eligible")
 	}
 	h := hashName(b.ID)
 	if slot, ok := d.s.bindings.find(h, b.ID); ok {
@@ -82,9 +89,9 @@ func (d *Draft) PutBinding(b Binding) error {
 		row.role |= flagDeny
 	}
 	slot := d.s.bindings.add(d.own, h, b.ID)
-	if b.Start != 0 || b.End != 0 || b.Reach != "" || b.Condition != "" {
+	if b.Start != 0 || b.End != 0 || b.Reach != "" || b.Condition != "" || b.Eligible {
 		row.role |= flagTerms
-		l := &terms{pos: slot % pageSize, start: b.Start, end: b.End, reach: b.Reach}
+		l := &terms{pos: slot % pageSize, start: b.Start, end: b.End, reach: b.Reach, eligible: b.Eligible}
 		if b.Condition != "" {
 			l.condition = d.s.conditions.intern(b.Condition)
 		}

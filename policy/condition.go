@@ -56,6 +56,7 @@ type Condition interface {
 type Env struct {
 	account string
 	kind    Kind
+	labels  map[string]string
 	org     string
 	path    Path
 	now     int64
@@ -65,11 +66,11 @@ type Env struct {
 
 // NewEnv makes an environment for trying a condition out. Now is in Unix microseconds.
 func NewEnv(schema *Schema, account Account, org string, path Path, now int64, attrs *Attrs) *Env {
-	return &Env{account: account.ID, kind: account.Kind, org: org, path: path, now: now, attrs: attrs, schema: schema}
+	return &Env{account: account.ID, kind: account.Kind, labels: account.Labels, org: org, path: path, now: now, attrs: attrs, schema: schema}
 }
 
 // Lookup returns the value of an attribute, of the Go type that its [AttributeType] names, and false if there is none or it is
-// not of the type that the schema declares.
+// not of the type that the schema declares. A slice or a map must not be changed.
 func (e *Env) Lookup(name string) (any, bool) {
 	switch name {
 	case AttributeTime:
@@ -88,6 +89,8 @@ func (e *Env) Lookup(name string) (any, bool) {
 			return "service-account", true
 		}
 		return nil, false
+	case AttributePrincipalLabels: // of an account all of them are known, also that it has none
+		return e.labels, e.account != ""
 	}
 	v, ok := e.attrs.lookup(name)
 	if !ok || e.schema.Type(name) != typeOf(v) {
@@ -134,6 +137,12 @@ func (c *Conditions) Attributes(source string) (names []string, ok bool) {
 // ReadsPrincipal reports whether the outcome of a condition may depend on whose binding it stands in: whether it may read an
 // attribute named principal.*.
 func (c *Conditions) ReadsPrincipal(source string) bool { return c.intern(source).ofPrincipal() }
+
+// ReadsPath reports whether the outcome of a condition may depend on the path of the resource: whether it may read [AttributePath].
+// One that cannot be read depends on nothing: its outcome is always [Unknown].
+func (c *Conditions) ReadsPath(source string) bool {
+	return slices.Contains(c.intern(source).reads, AttributePath)
+}
 
 // Schema is the one that conditions are checked against; it may be nil.
 func (c *Conditions) Schema() *Schema {

@@ -23,7 +23,7 @@ type Claim struct {
 // applies throughout the span and contains it, if the account's boundary and the limits contain it, and if no deny that may
 // apply during the span, above, at or under the scope, may contain it. Patterns are compared as patterns, so that holding
 // every permission of today is not holding wallets:*. Where a role cannot be read entirely, the actor's allows count for the
-// least it may contain, and the wanted role and denies for the most. An allow with a condition counts only for a claim with the
+// least it may contain, and the wanted role and denies for the most. What is only eligible is not held. An allow with a condition counts only for a claim with the
 // same condition, and only if its outcome does not depend on who asks; a deny counts whatever its condition. Claimed for every
 // organisation, an allow must reach them all, and a deny counts that reaches any. A role that does not exist and an account that
 // does not are not covered.
@@ -75,7 +75,7 @@ func (s *Snapshot) weighs(c *Claim, slot uint32) bool {
 		return false
 	case b.deny():
 		return dates.overlaps(want) && (at.Contains(c.Scope) || c.Scope.Contains(at))
-	case l.condition != nil && (l.condition.source != c.Condition || l.condition.ofPrincipal()):
+	case l.eligible, l.condition != nil && (l.condition.source != c.Condition || l.condition.ofPrincipal()):
 		return false
 	}
 	return dates.contains(want) && at.Contains(c.Scope)

@@ -239,7 +239,7 @@ func (s *Snapshot) outcome(slot uint32, q *Query) (Truth, string) {
 		org = s.org
 	}
 	return c.eval(&Env{
-		account: s.subjects.name(q.Account.slot), kind: s.found(q).kind(), org: org, path: q.Path, now: q.Now, attrs: q.Attrs,
+		account: s.subjects.name(q.Account.slot), kind: s.found(q).kind(), labels: s.labels.at(q.Account.slot), org: org, path: q.Path, now: q.Now, attrs: q.Attrs,
 		schema: s.conditions.Schema(),
 	})
 }
@@ -250,7 +250,7 @@ func (s *Snapshot) counts(slot uint32, b *bindingRow, foreign bool, org string, 
 		return !foreign
 	}
 	l := s.terms.at(slot)
-	return l.holds(now) && s.within(l.reach, foreign, org)
+	return !l.eligible && l.holds(now) && s.within(l.reach, foreign, org)
 }
 
 // within reports whether a reach holds the organisation of a question.

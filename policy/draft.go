@@ -1,5 +1,7 @@
 package policy
 
+import "maps"
+
 // Draft is an editable fork of a [Snapshot]. Forking costs nothing; the first write to a page copies that page, and the work of
 // compiling waits for [Draft.Snapshot], which does it once for each account concerned. A draft is not safe for concurrent use.
 type Draft struct {
@@ -82,7 +84,7 @@ func (d *Draft) members(slot uint32) []uint32 {
 	return d.s.subjects.row(slot).members()
 }
 
-// PutAccount adds an account or changes the kind or the boundary of one. Bindings and memberships put earlier under its id take effect. A group
+// PutAccount adds an account or changes the kind, the boundary or the labels of one. Bindings and memberships put earlier under its id take effect. A group
 // of this id is removed first. An account without an id, with that of a system group, or whose kind is neither of the two does
 // not exist: the call then acts as [Draft.RemoveAccount].
 func (d *Draft) PutAccount(a Account) {
@@ -95,6 +97,9 @@ func (d *Draft) PutAccount(a Account) {
 	}
 	d.RemoveGroup(a.ID)
 	slot := d.name(a.ID)
+	if !maps.Equal(d.s.labels.at(slot), a.Labels) {
+		d.s.labels.set(d.own, slot, a.Labels)
+	}
 	if d.kind(slot) == a.Kind && d.boundary(slot) == a.Boundary {
 		return
 	}
@@ -140,6 +145,7 @@ func (d *Draft) RemoveAccount(id string) {
 		w := d.touch(slot)
 		w.kind = nobody
 		d.bound(w, "")
+		d.s.labels.set(d.own, slot, nil)
 	}
 }
 

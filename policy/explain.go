@@ -85,7 +85,7 @@ func (s *Snapshot) tryBinding(q *Query, l lineage, slot, perm uint32) Tried {
 // obstacles counts what keeps a binding from applying; a condition that is unknown does not count.
 func (t *Tried) obstacles() int {
 	n := 0
-	for _, held := range [5]bool{t.Covers, t.Role.Contains, t.Dates == During, t.Counts, t.Condition != False} {
+	for _, held := range [6]bool{t.Covers, t.Role.Contains, t.Dates == During, t.Counts, t.Condition != False, !t.Binding.Eligible} {
 		if !held {
 			n++
 		}

@@ -27,7 +27,7 @@ type Tried struct {
 	// Via are the ids of the groups that lead from the account to the binding's subject, which comes last; none if the binding
 	// is the account's own.
 	Via []string
-	// Applies is True if all of the following hold, False if one does not, and Unknown if the condition alone is unknown: an
+	// Applies is True if all of the following hold and Binding is not eligible only, False if one does not, and Unknown if the condition alone is unknown: an
 	// allow then gives nothing, and a deny denies.
 	Applies   Truth
 	Covers    bool      // its scope is the path or above it

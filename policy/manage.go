@@ -1,31 +1,40 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// Manages reports whether a role names anything under [ManagementPrefix], itself or through the roles it includes. It is
-// conservative: exclusions are not looked at, and a role that does not exist may manage.
-func (s *Snapshot) Manages(role string) bool {
-	return s.manages(role, map[string]bool{})
+// Management returns a definition, without includes, of what a role gives under [ManagementPrefix], itself or through the roles it
+// includes: no permissions if it gives nothing there. It may define more than the role gives, never less: of exclusions only the
+// role's own are looked at. A role that does not exist, or that includes one, may give all of it.
+func (s *Snapshot) Management(role string) Role {
+	part := Role{ID: role}
+	if r, exists := s.Role(role); exists {
+		part.Exclusions = r.Exclusions
+	}
+	s.manages(&part, role, map[string]bool{})
+	slices.Sort(part.Permissions)
+	part.Permissions = slices.Compact(part.Permissions)
+	return part
 }
 
-func (s *Snapshot) manages(role string, seen map[string]bool) bool {
+func (s *Snapshot) manages(part *Role, role string, seen map[string]bool) {
 	if seen[role] {
-		return false
+		return
 	}
 	seen[role] = true
 	r, exists := s.Role(role)
 	if !exists {
-		return true
+		part.Permissions = append(part.Permissions, "identity:*", "identity:contain", "identity:escalate", "identity:impersonate")
+		return
 	}
 	for _, p := range r.Permissions {
 		if strings.HasPrefix(p, ManagementPrefix) {
-			return true
+			part.Permissions = append(part.Permissions, p)
 		}
 	}
 	for _, id := range r.Includes {
-		if s.manages(id, seen) {
-			return true
-		}
+		s.manages(part, id, seen)
 	}
-	return false
 }

@@ -16,6 +16,7 @@ type naive struct {
 	roles    map[string]Role    // stored and code
 	bindings map[string]Binding
 	bounds   map[string]string // account to the role of its boundary
+	labels   map[string]map[string]string
 }
 
 // naiveQuestion is what the reference is asked.
@@ -28,7 +29,7 @@ type naiveQuestion struct {
 }
 
 // truth of the conditions of random worlds: "true", "false", "attr:<name>" for the value of a boolean attribute, "at:<path>" for
-// that path and what lies under it, "is:<account>", "kind:<kind>", "org:<organisation>", "late" for 20 and later, "a|b" for
+// that path and what lies under it, "is:<account>", "kind:<kind>", "team:<label>", "org:<organisation>", "late" for 20 and later, "a|b" for
 // either; everything else is unknown, and so is what asks about a path where there is none.
 func (n *naive) truth(source string, q naiveQuestion) Truth {
 	if a, b, both := strings.Cut(source, "|"); both {
@@ -43,6 +44,8 @@ func (n *naive) truth(source string, q naiveQuestion) Truth {
 		return truth[rest == q.account]
 	case "kind":
 		return truth[rest == map[Kind]string{User: "user", ServiceAccount: "service-account"}[n.accounts[q.account]]]
+	case "team":
+		return truth[rest == n.labels[q.account]["team"]]
 	case "org":
 		return truth[rest == q.org || q.org == "" && rest == n.home]
 	case "at":
@@ -141,7 +144,7 @@ func (n *naive) decide(q naiveQuestion) (Reason, map[string]bool) {
 	allows, denies, reach := map[string]bool{}, map[string]bool{}, false
 	subjects := n.subjects(q.account)
 	for _, b := range n.bindings {
-		if !subjects[b.Subject] || b.Start != 0 && q.now < b.Start || b.End != 0 && q.now >= b.End || !n.reaches(b, q.org) {
+		if b.Eligible || !subjects[b.Subject] || b.Start != 0 && q.now < b.Start || b.End != 0 && q.now >= b.End || !n.reaches(b, q.org) {
 			continue
 		}
 		reach = reach || b.Effect == Allow

@@ -45,6 +45,8 @@ const (
 	WayBegin
 	// WayEnd: Binding gave the permission until At, or for a deny denies it until then.
 	WayEnd
+	// WayElevate: Binding would have to be put in force by its subject.
+	WayElevate
 	// WayReach: Binding would have to reach Org.
 	WayReach
 	// WayRole: Role, which Binding gives, would have to contain Permission. Exclusion is set if that takes it out.
@@ -143,6 +145,9 @@ func (e *Explanation) giveAllow(foreign bool) Need {
 				at.Kind, at.Role, at.Permission, at.Exclusion = WayRole, role, e.Permission, t.Role.Exclusion
 				rest = append(rest, at)
 			}
+		case t.Binding.Eligible:
+			at.Kind = WayElevate
+			rest = append(rest, at)
 		case t.Dates == Before && t.Binding.End != 0 && t.Binding.End <= t.Binding.Start: // its time never comes
 		case t.Dates == Before:
 			at.Kind, at.At = WayBegin, t.Binding.Start

@@ -41,13 +41,19 @@ func (s *Snapshot) Owners(now int64) iter.Seq[string] {
 	}
 }
 
+// Owner reports whether an account is one of [Snapshot.Owners]. The cost depends on the bindings that concern it.
+func (s *Snapshot) Owner(account string, now int64) bool {
+	slot, g := s.subject(account)
+	return g.kind() == User && s.owner(slot, now)
+}
+
 // forEver reports whether a binding counts at home from now on without end.
 func (s *Snapshot) forEver(slot uint32, b *bindingRow, now int64) bool {
 	if b.role&flagTerms == 0 {
 		return true
 	}
 	l := s.terms.at(slot)
-	return span{l.start, l.end}.contains(span{from: now}) && s.within(l.reach, false, "") && l.condition == nil
+	return !l.eligible && span{l.start, l.end}.contains(span{from: now}) && s.within(l.reach, false, "") && l.condition == nil
 }
 
 // mayCount reports whether a binding may count at home at some time from now on.

@@ -118,6 +118,9 @@ func (r *render) tried(e *Explanation, t *Tried) {
 	}
 	criterion("scope", truth(t.Covers), map[bool]string{true: "the path or above it", false: "elsewhere"}[t.Covers])
 	criterion("role", truth(t.Role.Contains), r.contained(&t.Role, e.Permission))
+	if t.Binding.Eligible {
+		criterion("in force", False, "eligible only: its subject may switch it on")
+	}
 	criterion("dates", truth(t.Dates == During), dates(&t.Binding))
 	if t.Binding.Reach != "" || !t.Counts {
 		reach := map[string]string{"": "the home organisation alone", "*": "every organisation"}[t.Binding.Reach]
@@ -244,6 +247,8 @@ func (r render) way(w *Way) string {
 			return binding + " ends at " + instant(w.At)
 		}
 		return binding + " ended at " + instant(w.At)
+	case WayElevate:
+		return binding + " would have to be switched on"
 	case WayReach:
 		return binding + " would have to reach " + r.id(w.Org)
 	case WayRole:

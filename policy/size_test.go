@@ -33,6 +33,15 @@ func TestSizeCountsAsItGoes(t *testing.T) {
 		for _, p := range s.terms.dir.all() {
 			limited += len(p.list)
 		}
+		labelled, labels, labelText := 0, 0, 0
+		for _, p := range s.labels.dir.all() {
+			for _, l := range p.list {
+				labelled, labels, labelText = labelled+1, labels+len(l.labels), labelText+textOf(l.labels)
+			}
+		}
+		if labelled != s.labels.used || labels != s.labels.each || labelText != s.labels.text {
+			w.fail("counted %d accounts with %d labels of %d bytes; there are %d, %d, %d", s.labels.used, s.labels.each, s.labels.text, labelled, labels, labelText)
+		}
 		if words != s.words || text != s.subjects.text || defined != s.defined || limited != s.terms.used {
 			w.fail("counted words, text, defined, limited: %d %d %d %d; there are %d %d %d %d",
 				s.words, s.subjects.text, s.defined, s.terms.used, words, text, defined, limited)

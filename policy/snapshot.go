@@ -16,6 +16,7 @@ type Snapshot struct {
 	roles    table[roleRow]
 	bindings table[bindingRow]
 	terms    termsTable
+	labels   labelsTable // by the slots of subjects
 
 	// system holds the entries of the system groups and of the groups these are in, by the kind of account they apply to:
 	// keeping them out of every account's own entries makes a change of them independent of the number of accounts.
@@ -38,7 +39,7 @@ type bindingRow struct {
 }
 
 const (
-	flagTerms = 1 << 0 // has dates, a reach or a condition
+	flagTerms = 1 << 0 // has dates, a reach or a condition, or is not in force
 	flagDeny  = 1 << 1
 )
 
@@ -124,7 +125,7 @@ func (s *Snapshot) AccountOf(h Handle) (Account, bool) {
 }
 
 func (s *Snapshot) account(slot uint32, g grants) Account {
-	a := Account{ID: s.subjects.name(slot), Kind: g.kind()}
+	a := Account{ID: s.subjects.name(slot), Kind: g.kind(), Labels: s.labels.at(slot)}
 	if role := g.boundary(); role != 0 {
 		a.Boundary = s.roles.name(role)
 	}
@@ -179,7 +180,7 @@ func (s *Snapshot) binding(slot uint32) Binding {
 	}
 	if row.role&flagTerms != 0 {
 		l := s.terms.at(slot)
-		b.Start, b.End, b.Reach = l.start, l.end, l.reach
+		b.Start, b.End, b.Reach, b.Eligible = l.start, l.end, l.reach, l.eligible
 		if l.condition != nil {
 			b.Condition = l.condition.source
 		}

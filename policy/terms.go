@@ -2,11 +2,12 @@ package policy
 
 import "slices"
 
-// terms are what few bindings have: dates, a reach and a condition.
+// terms are what few bindings have: dates, a reach and a condition, or that they are not in force.
 type terms struct {
 	pos        uint32 // of the binding in its page
 	start, end int64
 	reach      string
+	eligible   bool       // gives nothing
 	condition  *condition // nil if there is none
 }
 

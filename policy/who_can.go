@@ -25,8 +25,8 @@ type Holder struct {
 // WhoCan yields the accounts that have a permission at a path, in the order of their ids: those for which [Snapshot.Decide]
 // allows, and those for which it denies only because a condition is unknown, marked as Conditional. Account, Found and Limits of
 // the query are ignored: nobody's token is in question. Its attributes are those of a request that any of them might make. What
-// is named principal.* says something of whoever asks and nothing of others, so it counts as missing, the id and the kind of
-// each account excepted.
+// is named principal.* says something of whoever asks and nothing of others, so it counts as missing, the id, the kind
+// and the labels of each account excepted.
 //
 // Asked about a foreign organisation, it yields the accounts of its own that reach that one. It looks at every binding once, and
 // then only at the accounts that an allow concerns, which it collects before it yields the first.

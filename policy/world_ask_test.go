@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"reflect"
 	"slices"
 )
 
@@ -143,7 +144,7 @@ func (w *world) compareHandles(s *Snapshot) {
 		}
 		if ok {
 			w.handles[id] = h
-			if a, _ := s.AccountOf(h); a != (Account{ID: id, Kind: w.accounts[id], Boundary: w.bounds[id]}) {
+			if a, _ := s.AccountOf(h); !reflect.DeepEqual(a, w.account(id)) {
 				w.fail("AccountOf(%s) gave %s", id, show(a))
 			}
 		}

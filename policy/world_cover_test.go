@@ -22,7 +22,7 @@ func (w *world) holds(account, org, scope string, start, end int64, below bool, 
 		switch {
 		case b.Effect == Deny && touches && (over || below && naiveWithin(scope, at)):
 			denies = append(denies, b.Role)
-		case b.Effect == Allow && throughout && over && (b.Condition == "" || b.Condition == condition && !ofWhoAsks(condition)):
+		case b.Effect == Allow && !b.Eligible && throughout && over && (b.Condition == "" || b.Condition == condition && !ofWhoAsks(condition)):
 			allows = append(allows, b.Role)
 		}
 	}
@@ -38,7 +38,7 @@ func (w *world) holds(account, org, scope string, start, end int64, below bool, 
 // ofWhoAsks says whether the outcome of a condition may depend on who asks.
 func ofWhoAsks(condition string) bool {
 	kind, _, _ := strings.Cut(condition, ":")
-	return slices.Contains([]string{"is", "kind", "what?", "unknown", "panic"}, kind) || strings.Contains(condition, "principal.")
+	return slices.Contains([]string{"is", "kind", "team", "what?", "unknown", "panic"}, kind) || strings.Contains(condition, "principal.")
 }
 
 // gives says whether everything a role may give is held, over all names that matter in these worlds.

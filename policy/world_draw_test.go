@@ -192,6 +192,9 @@ func (d *drawing) account() step {
 	if d.rnd.IntN(4) == 0 {
 		a.Boundary = pick(d.rnd, append([]string{"code:reader", "code:writer", "code:gone"}, d.names.roles...))
 	}
+	if d.rnd.IntN(3) == 0 {
+		a.Labels = map[string]string{"team": pick(d.rnd, []string{"red", "blue"})}
+	}
 	return a
 }
 
@@ -221,6 +224,9 @@ func (d *drawing) binding() putBinding {
 	}
 	if rnd.IntN(4) == 0 {
 		b.Start, b.End = int64(rnd.IntN(4)*10), int64(rnd.IntN(4)*10)
+	}
+	if b.Effect == Allow && rnd.IntN(8) == 0 {
+		b.Eligible = true
 	}
 	if rnd.IntN(4) == 0 {
 		b.Reach = pick(rnd, []string{"*", "home", "other"})

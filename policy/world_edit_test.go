@@ -47,7 +47,7 @@ func (e putAccount) do(w *world) {
 	if w.groups[e.ID] {
 		removeGroup{e.ID}.remember(w)
 	}
-	w.accounts[e.ID], w.bounds[e.ID] = e.Kind, e.Boundary
+	w.accounts[e.ID], w.bounds[e.ID], w.labels[e.ID] = e.Kind, e.Boundary, e.Labels
 }
 
 func (e removeAccount) do(w *world) {
@@ -66,6 +66,7 @@ func (e removeAccount) remember(w *world) {
 	w.forget(e.ID)
 	delete(w.accounts, e.ID)
 	delete(w.bounds, e.ID)
+	delete(w.labels, e.ID)
 }
 
 func (e putGroup) do(w *world) {

@@ -35,7 +35,7 @@ var (
 	worldOrgs  = []string{"", "home", "other", "third"}
 	// See naive.truth. The last ones are unreadable, unknown or fail.
 	worldConditions = []string{"", "", "", "true", "false", "attr:x", "attr:y", "attr:principal.z", "at:p/1/f/1", "attr:x|at:p/1", "is:a1",
-		"is:a2", "kind:user", "org:other", "late", "what?", "unknown", "panic"}
+		"is:a2", "kind:user", "team:red", "org:other", "late", "what?", "unknown", "panic"}
 )
 
 func pick[T any](rnd *rand.Rand, from []T) T { return from[rnd.IntN(len(from))] }
@@ -156,7 +156,7 @@ func (toy) Compile(source string, _ *Schema) (Condition, error) {
 
 // toyReads are the attributes that conditions compare, by the first word.
 var toyReads = map[string]string{
-	"is": AttributePrincipalID, "kind": AttributePrincipalKind, "org": AttributeOrg, "at": AttributePath,
+	"is": AttributePrincipalID, "kind": AttributePrincipalKind, "team": AttributePrincipalLabels, "org": AttributeOrg, "at": AttributePath,
 	"unknown": AttributePrincipalID, "panic": AttributePrincipalID, "late": AttributeTime,
 }
 
@@ -194,6 +194,8 @@ func (c toyCondition) Eval(env *Env) (Truth, string) {
 	switch kind {
 	case "late":
 		return truth[!v.(time.Time).Before(time.UnixMicro(20))], ""
+	case "team":
+		return truth[v.(map[string]string)["team"] == rest], ""
 	case "at":
 		return truth[naiveWithin(rest, v.(string))], ""
 	}

@@ -67,7 +67,7 @@ func (w *world) open(q naiveQuestion) (decided Reason, open bool, lacking map[st
 func (w *world) fits(b Binding, q naiveQuestion) int {
 	n := 0
 	for _, fits := range []bool{
-		w.in(q.account)[b.Subject], b.Start == 0 || q.now >= b.Start, b.End == 0 || q.now < b.End, w.reaches(b, q.org),
+		w.in(q.account)[b.Subject], b.Start == 0 || q.now >= b.Start, b.End == 0 || q.now < b.End, w.reaches(b, q.org) && !b.Eligible,
 		naiveWithin(b.Scope.String(), q.path) && w.contains(b.Role, q.perm, b.Effect == Deny),
 	} {
 		if fits {

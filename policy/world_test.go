@@ -106,6 +106,7 @@ func (s state) clone() state {
 	n := *s.naive
 	n.accounts, n.groups, n.members, n.roles = maps.Clone(n.accounts), maps.Clone(n.groups), maps.Clone(n.members), maps.Clone(n.roles)
 	n.bindings, n.bounds = maps.Clone(n.bindings), maps.Clone(n.bounds)
+	n.labels = maps.Clone(n.labels)
 	s.naive, s.handles, s.dead = &n, maps.Clone(s.handles), slices.Clip(s.dead)
 	return s
 }
@@ -126,7 +127,8 @@ func (w *world) edit() { w.drawing.of(verbs[:definitions]).do(w) }
 func (sc script) world(t *testing.T) *world {
 	w := &world{t: t, seed: sc.seed, names: sc.names, checks: worldChecks}
 	w.naive = &naive{home: "home", accounts: map[string]Kind{}, members: map[[2]string]bool{}, roles: map[string]Role{},
-		groups: map[string]bool{GroupUsers: true, GroupServiceAccounts: true}, bindings: map[string]Binding{}, bounds: map[string]string{}}
+		groups: map[string]bool{GroupUsers: true, GroupServiceAccounts: true}, bindings: map[string]Binding{}, bounds: map[string]string{},
+		labels: map[string]map[string]string{}}
 	w.release(sc.specs, codeFor(sc.specs, len(worldCode)))
 	for _, n := range sc.questions {
 		w.questions = append(w.questions, worldQuestion{naiveQuestion: n})
@@ -227,12 +229,16 @@ func (w *world) in(account string) map[string]bool {
 	return w.groupsOf[account]
 }
 
+func (w *world) account(id string) Account {
+	return Account{ID: id, Kind: w.accounts[id], Boundary: w.bounds[id], Labels: w.labels[id]}
+}
+
 // rebuild makes a snapshot of the reference's definitions from nothing, in random order.
 func (w *world) rebuild() *Snapshot {
 	d := New(w.model, w.home).Edit()
 	var puts []func() error
 	for _, id := range slices.Sorted(maps.Keys(w.accounts)) {
-		puts = append(puts, func() error { d.PutAccount(Account{ID: id, Kind: w.accounts[id], Boundary: w.bounds[id]}); return nil })
+		puts = append(puts, func() error { d.PutAccount(w.account(id)); return nil })
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.groups)) {
 		puts = append(puts, func() error { d.PutGroup(id); return nil })

@@ -21,7 +21,7 @@ func accountTable() table[identity.Account, identity.AccountID, accountRow] {
 			key:    []string{"id"},
 			columns: []string{"org_id", "id", "kind", "state", "valid_until", "min_revision", "name", "display_name",
 				"description", "labels", "external_issuer", "external_subject",
-				"created_at", "created_by", "updated_at", "updated_by", "revision", "boundary", "last_used"},
+				"created_at", "created_by", "updated_at", "updated_by", "revision", "boundary", "last_used", "system"},
 			fields: map[identity.Field]string{
 				identity.FieldID:              "id",
 				identity.FieldKind:            "kind",
@@ -31,7 +31,7 @@ func accountTable() table[identity.Account, identity.AccountID, accountRow] {
 				identity.FieldExternalSubject: "external_subject",
 				identity.FieldBoundary:        "boundary",
 			},
-			sparse: []string{"external_subject", "boundary"},
+			sparse: []string{"external_issuer", "external_subject", "boundary"},
 		},
 		row: func(a identity.Account) accountRow {
 			return accountRow{a, a.Labels, a.External.Issuer, a.External.Subject, micros{a.ValidUntil}, micros{a.LastUsed}, stampsOf(a.Meta)}

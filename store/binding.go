@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
 )
@@ -11,6 +13,7 @@ type bindingRow struct {
 	Effect   effect
 	StartsAt micros // "end" is a word of SQL
 	EndsAt   micros
+	Eligible duration
 	stamps
 }
 
@@ -22,21 +25,23 @@ func bindingTable() table[identity.Binding, identity.BindingID, bindingRow] {
 			org:    "org_id",
 			key:    []string{"id"},
 			columns: []string{"org_id", "id", "subject", "role", "scope", "effect", "starts_at", "ends_at", "reach",
-				"reason", "immutable", "created_at", "created_by", "updated_at", "updated_by", "revision", "condition"},
+				"reason", "immutable", "created_at", "created_by", "updated_at", "updated_by", "revision", "condition", "eligible", "elevates"},
 			fields: map[identity.Field]string{
 				identity.FieldID:      "id",
 				identity.FieldSubject: "subject",
 				identity.FieldRole:    "role",
 				identity.FieldScope:   "scope",
 			},
+			sorted: []identity.Field{identity.FieldSubject}, // the index of its bindings has them in the order of their roles
 		},
 		row: func(b identity.Binding) bindingRow {
-			return bindingRow{b, scope{b.Scope}, effect(b.Effect), micros{b.Start}, micros{b.End}, stampsOf(b.Meta)}
+			return bindingRow{b, scope{b.Scope}, effect(b.Effect), micros{b.Start}, micros{b.End}, duration(b.Eligible), stampsOf(b.Meta)}
 		},
 		noun: func(r bindingRow) identity.Binding {
 			r.onto(&r.Meta)
 			r.Binding.Scope, r.Binding.Effect = r.Scope.Path, policy.Effect(r.Effect)
 			r.Binding.Start, r.Binding.End = r.StartsAt.Time, r.EndsAt.Time
+			r.Binding.Eligible = time.Duration(r.Eligible)
 			return r.Binding
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,20 @@ func timeOf(us int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(us).UTC()
+}
+
+// duration is a span of time as microseconds.
+type duration time.Duration
+
+func (d duration) Value() (driver.Value, error) { return time.Duration(d).Microseconds(), nil }
+
+func (d *duration) Scan(src any) error {
+	us, ok := src.(int64)
+	if !ok || us < 0 || us > math.MaxInt64/int64(time.Microsecond) {
+		return fmt.Errorf("%v is no span of time", src)
+	}
+	*d = duration(time.Duration(us) * time.Microsecond)
+	return nil
 }
 
 // stamps shadows the times of [identity.Meta].

@@ -21,6 +21,8 @@ func TestColumns(t *testing.T) {
 	}{
 		{micros{time.Date(2031, 1, 2, 3, 4, 5, 6000, time.UTC)}, int64(1925089445000006), &micros{}},
 		{micros{}, int64(0), &micros{time.Now()}},
+		{duration(3 * time.Hour), int64(10800000000), new(duration)},
+		{duration(0), int64(0), new(duration)},
 		{list[string]{"a", "\"b\"", ""}, `["a","\"b\"",""]`, &list[string]{"old"}},
 		{list[string](nil), "[]", &list[string]{"old"}},
 		{labels{"k": "v"}, `{"k":"v"}`, &labels{"old": "x"}},
@@ -62,6 +64,7 @@ func TestColumnsOfAnotherHand(t *testing.T) {
 		src  any
 	}{
 		{&micros{}, "0"}, {&micros{}, nil}, {&micros{}, 1.5},
+		{new(duration), "0"}, {new(duration), nil}, {new(duration), int64(-1)}, {new(duration), int64(math.MaxInt64)},
 		{&list[string]{}, nil}, {&list[string]{}, `{"a":1}`}, {&list[string]{}, ""}, {&list[string]{}, []byte("[]")},
 		{&labels{}, `["a"]`}, {&labels{}, nil}, {&labels{}, `{"a":1}`},
 		{&bytes{}, "text"}, {&bytes{}, int64(1)},
@@ -90,7 +93,7 @@ func TestEveryFieldHasAColumn(t *testing.T) {
 		{identity.Member{}, n.members.columns, 0},
 		{identity.Role{}, n.roles.columns, 0},
 		{identity.Binding{}, n.bindings.columns, 0},
-		{identity.Credential{}, n.credentials.columns, 0},
+		{identity.Credential{}, n.credentials.columns, -2}, // what is told of the owner is read from its account
 		{identity.SigningKey{}, n.signingKeys.columns, 0},
 		{identity.Instance{}, n.instance.columns, 1}, // its number, always 1
 		{identity.Event{}, n.events.columns, 0},

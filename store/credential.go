@@ -9,6 +9,7 @@ type credentialRow struct {
 	ValidUntil  micros
 	EndsAt      micros
 	LastUsed    micros
+	KeyUntil    micros
 	Digest      bytes
 	Permissions limit
 	Path        anywhere
@@ -24,7 +25,7 @@ func credentialTable() table[identity.Credential, identity.CredentialID, credent
 			org:    "org_id",
 			key:    []string{"id"},
 			columns: []string{"org_id", "id", "account_id", "type", "state", "valid_until", "ends_at", "min_revision", "name",
-				"public_key", "thumbprint", "proven", "algorithms", "successor", "digest", "permissions", "path", "networks", "last_used",
+				"public_key", "thumbprint", "proven", "algorithms", "successor", "digest", "permissions", "path", "networks", "last_used", "key_until",
 				"created_at", "created_by", "updated_at", "updated_by", "revision"},
 			fields: map[identity.Field]string{
 				identity.FieldID:         "id",
@@ -38,7 +39,8 @@ func credentialTable() table[identity.Credential, identity.CredentialID, credent
 		row: func(c identity.Credential) credentialRow {
 			return credentialRow{
 				Credential: c, PublicKey: c.PublicKey, Algorithms: c.Algorithms, ValidUntil: micros{c.ValidUntil}, EndsAt: micros{c.EndsAt}, LastUsed: micros{c.LastUsed},
-				Digest: c.Digest, Permissions: c.Permissions, Path: anywhere{c.Path}, Networks: c.Networks,
+				KeyUntil: micros{c.KeyUntil},
+				Digest:   c.Digest, Permissions: c.Permissions, Path: anywhere{c.Path}, Networks: c.Networks,
 				stamps: stampsOf(c.Meta),
 			}
 		},
@@ -47,6 +49,7 @@ func credentialTable() table[identity.Credential, identity.CredentialID, credent
 			r.Credential.PublicKey, r.Credential.Algorithms = r.PublicKey, r.Algorithms
 			r.Credential.Digest, r.Credential.Permissions, r.Credential.Path, r.Credential.Networks = r.Digest, r.Permissions, r.Path.Path, r.Networks
 			r.Credential.ValidUntil, r.Credential.EndsAt, r.Credential.LastUsed = r.ValidUntil.Time, r.EndsAt.Time, r.LastUsed.Time
+			r.Credential.KeyUntil = r.KeyUntil.Time
 			return r.Credential
 		},
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/claviger-go/claviger/identity"
 )
@@ -107,27 +108,101 @@ func (c changes) Page(ctx context.Context, org identity.OrgID, f identity.EventF
 	if err := c.limit(limit); err != nil {
 		return nil, err
 	}
-	beyond, order := ">", " ORDER BY seq LIMIT "
-	if f.NewestFirst {
-		beyond, order = "<", " ORDER BY seq DESC LIMIT "
+	fewest, err := c.fewest(ctx, org, f)
+	if err != nil {
+		return nil, err
 	}
-	var w where
-	w.add("org_id", "=", string(org))
-	for column, value := range map[string]string{"noun": f.Noun, "id": f.ID, "verb": f.Verb, "actor": f.Actor} {
-		if value != "" {
-			w.add(column, "=", value)
+	text, args := c.t.filtered(org, f, fewest, after, limit)
+	return c.read(ctx, text, args...)
+}
+
+// equal is one field that a filter wants to be something.
+type equal struct{ column, value string }
+
+// equalsOf are those of a filter.
+func equalsOf(f identity.EventFilter) []equal {
+	all := []equal{{"id", f.ID}, {"actor", f.Actor}, {"verb", f.Verb}, {"noun", f.Noun}}
+	return slices.DeleteFunc(all, func(e equal) bool { return e.value == "" })
+}
+
+// manyEvents is from where on a field of a filter is taken for one that most
+// events have.
+const manyEvents = 1000
+
+// fewest is the column, of several that a filter wants to be something, that lets
+// the fewest events through: the engine does not look at values before it chooses
+// what to go through. It is empty if all let many through.
+func (c changes) fewest(ctx context.Context, org identity.OrgID, f identity.EventFilter) (column string, err error) {
+	fields := equalsOf(f)
+	if len(fields) < 2 {
+		return "", nil
+	}
+	least := manyEvents
+	for _, e := range fields {
+		var n int
+		text := "SELECT count(*) FROM (SELECT 1 FROM " + c.t.name + " WHERE org_id = $1 AND " + e.column + " = $2 LIMIT $3 + 0)"
+		if err := c.run.one(ctx, &n, text, string(org), e.value, least); err != nil {
+			return "", c.t.dialect.fail(c.t.entity, "", err)
+		}
+		if n < least {
+			column, least = e.column, n
+		}
+		if n == 0 {
+			break
 		}
 	}
-	if !f.From.IsZero() {
+	return column, nil
+}
+
+// filtered is the statement of a page of an org's log. It is not to go through
+// events by another column than the one that lets the fewest through, if there is
+// one: the sign keeps the indexes of the others out of it.
+func (l *layout) filtered(org identity.OrgID, f identity.EventFilter, fewest string, after uint64, limit int) (string, []any) {
+	var w where
+	w.add("org_id", "=", string(org))
+	for _, e := range equalsOf(f) {
+		if fewest != "" && e.column != fewest {
+			e.column = "+" + e.column
+		}
+		w.add(e.column, "=", e.value)
+	}
+	// Behind an event, only the end that lies ahead still has something to say. The other would be taken for where to begin.
+	if !f.From.IsZero() && (after == 0 || f.NewestFirst) {
 		w.add("at", ">=", micros{f.From})
 	}
-	if !f.Until.IsZero() {
+	if !f.Until.IsZero() && (after == 0 || !f.NewestFirst) {
 		w.add("at", "<", micros{f.Until})
 	}
-	if after != 0 {
+	beyond, direction := ">", ""
+	if f.NewestFirst {
+		beyond, direction = "<", " DESC"
+	}
+	order := " ORDER BY seq" + direction
+	switch all := (identity.EventFilter{NewestFirst: f.NewestFirst}); {
+	case f != all: // the order of the indexes of what can be filtered by
+		order = " ORDER BY at" + direction + ", seq" + direction
+		if after != 0 {
+			last := "(SELECT at FROM " + l.name + " WHERE org_id = " + w.mark(string(org)) + " AND seq = " + w.mark(after) + ")"
+			w.and().text.WriteString("(at, seq) " + beyond + " (" + last + ", " + w.mark(after) + ")")
+		}
+	case after != 0:
 		w.add("seq", beyond, after)
 	}
-	return c.read(ctx, c.t.selects+w.text.String()+order+w.mark(limit), w.args...)
+	return l.selects + w.text.String() + order + " LIMIT " + w.mark(limit) + " + 0", w.args
+}
+
+func (c changes) Purge(ctx context.Context, org identity.OrgID, seqs []uint64) (int, error) {
+	const purge = `UPDATE identity_event SET before = NULL, after = NULL
+		WHERE org_id = $1 AND seq = $2 AND (before IS NOT NULL OR after IS NOT NULL)`
+	purged := 0
+	for _, seq := range seqs {
+		n, err := c.run.exec(ctx, purge, string(org), seq)
+		if err != nil {
+			return purged, c.t.dialect.fail(c.t.entity, "", err)
+		}
+		purged += int(n)
+	}
+	return purged, nil
 }
 
 func (c changes) limit(limit int) error {

@@ -88,8 +88,21 @@ func (l *layout) page(q identity.Query) (string, []any, error) {
 	}
 	// SQLite plans by a limit that is a parameter alone, and so compiles the
 	// statement again each time one is bound. By a sum it does not.
-	order := " ORDER BY " + strings.Join(l.key, ", ") + " LIMIT " + w.mark(limit) + " + 0"
-	return l.selects + w.text.String() + order, w.args, nil
+	order := " ORDER BY " + strings.Join(l.key, ", ")
+	limited := order + " LIMIT " + w.mark(limit) + " + 0"
+	if !l.sorts(q) {
+		return l.selects + w.text.String() + limited, w.args, nil
+	}
+	keys := l.key[0] + " IN (SELECT " + l.key[0] + " FROM " + l.name + w.text.String() + limited + ")"
+	return l.selects + " WHERE " + l.org + " = " + w.mark(string(q.Org)) + " AND " + keys + order, w.args, nil
+}
+
+// sorts reports whether the keys of a page are picked first, and its rows read
+// afterwards: what begins with a text lies in an index in the order of that, and
+// has to be sorted. There may be much of it, and in the index it is small.
+func (l *layout) sorts(q identity.Query) bool {
+	return q.Org != "" && l.org != "" && len(l.key) == 1 &&
+		slices.ContainsFunc(q.Where, func(c identity.Cond) bool { return c.Prefix || slices.Contains(l.sorted, c.Field) })
 }
 
 // count is the statement that counts what all pages have.

@@ -110,6 +110,10 @@ func (t txn) Nonces() identity.Nonces        { return nonces{t.run, t.nouns.dial
 func (t txn) Changes() identity.Changes      { return changes{t.run, t.nouns.events} }
 func (t txn) Usage() identity.Usage          { return usage{t.run, t.nouns.dialect} }
 
+func (t txn) IdempotencyKeys() identity.IdempotencyKeys {
+	return idempotencyKeys{t.run, t.nouns.dialect}
+}
+
 func (t txn) RevokedTokens() identity.RevokedTokens {
 	return revokedTokens{t.nouns.revoked.in(t.run), t.run, t.nouns.dialect}
 }

@@ -23,6 +23,7 @@ type layout struct {
 	columns []string                  // every column
 	fields  map[identity.Field]string // what conditions may name, and its column
 	sparse  []string                  // columns whose index leaves out the empty value
+	sorted  []identity.Field          // what is selected by one of these has to be sorted, see sorts
 	repeats bool                      // other orgs have rows with the same key
 
 	dialect                            Dialect

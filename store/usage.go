@@ -56,7 +56,7 @@ func (u usage) Ending(ctx context.Context, q identity.Ending, limit int) ([]iden
 			e.valid_until AS ends_at, a.created_by AS owner, e.created_by AS creator
 			FROM identity_credential e JOIN identity_org o ON o.id = e.org_id
 			JOIN identity_account a ON a.org_id = e.org_id AND a.id = e.account_id` + span +
-			` AND e.state IN ('active', 'pending') AND e.type <> 'invitation' AND a.state IN ('active', 'invited')` + fresh + `e.account_id AND m.credential_id = e.id)`
+			` AND e.state = 'active' AND e.type NOT IN ('invitation', 'enroll-code') AND a.state IN ('active', 'invited')` + fresh + `e.account_id AND m.credential_id = e.id)`
 	)
 	var found []endingRow
 	err := u.run.all(ctx, &found, accounts+" UNION ALL "+credentials+order,
@@ -92,5 +92,18 @@ func markOf(w identity.ExpiryWarning) []any {
 func (u usage) Forget(ctx context.Context, before time.Time) error {
 	const forget = `DELETE FROM identity_expiry_mark WHERE ends_at < $1`
 	_, err := u.run.exec(ctx, forget, micros{before})
+	return u.dialect.fail("warning", "", err)
+}
+
+func (u usage) Purge(ctx context.Context, org identity.OrgID, account identity.AccountID) error {
+	const (
+		whole = `DELETE FROM identity_expiry_mark WHERE org_id = $1`
+		one   = whole + ` AND account_id = $2`
+	)
+	text, args := whole, []any{string(org)}
+	if account != "" {
+		text, args = one, append(args, string(account))
+	}
+	_, err := u.run.exec(ctx, text, args...)
 	return u.dialect.fail("warning", "", err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"time"
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
@@ -17,12 +18,14 @@ type world struct {
 }
 
 func (w world) Accounts(ctx context.Context, org identity.OrgID) iter.Seq2[identity.Account, error] {
-	const text = `SELECT id, kind, state, valid_until, min_revision, boundary FROM identity_account WHERE org_id = $1`
+	const text = `SELECT id, kind, state, valid_until, min_revision, boundary, labels, system FROM identity_account WHERE org_id = $1`
 	var id, kind, state, boundary string
 	var until, min int64
-	return each(ctx, w, "account", text, org, []any{&id, &kind, &state, &until, &min, &boundary}, func() (identity.Account, error) {
+	var has labels
+	var system bool
+	return each(ctx, w, "account", text, org, []any{&id, &kind, &state, &until, &min, &boundary, &has, &system}, func() (identity.Account, error) {
 		return identity.Account{ID: identity.AccountID(id), Org: org, Kind: identity.AccountKind(kind),
-			State: identity.AccountState(state), ValidUntil: timeOf(until), MinRevision: uint64(min), Boundary: identity.RoleRef(boundary)}, nil
+			State: identity.AccountState(state), ValidUntil: timeOf(until), MinRevision: uint64(min), Boundary: identity.RoleRef(boundary), Labels: has, System: system}, nil
 	})
 }
 
@@ -57,16 +60,17 @@ func (w world) Roles(ctx context.Context, org identity.OrgID) iter.Seq2[identity
 }
 
 func (w world) Bindings(ctx context.Context, org identity.OrgID) iter.Seq2[identity.Binding, error] {
-	const text = `SELECT id, subject, role, scope, effect, starts_at, ends_at, reach, condition FROM identity_binding WHERE org_id = $1`
+	const text = `SELECT id, subject, role, scope, effect, starts_at, ends_at, reach, condition, eligible FROM identity_binding WHERE org_id = $1`
 	var id, subject, role, at, reach, condition string
 	var gives effect
 	var start, end int64
-	into := []any{&id, &subject, &role, &at, &gives, &start, &end, &reach, &condition}
+	var eligible duration
+	into := []any{&id, &subject, &role, &at, &gives, &start, &end, &reach, &condition, &eligible}
 	return each(ctx, w, "binding", text, org, into, func() (identity.Binding, error) {
 		path, err := policy.ParsePath(at)
 		return identity.Binding{ID: identity.BindingID(id), Org: org, Subject: identity.SubjectID(subject),
 			Role: identity.RoleRef(role), Scope: path, Effect: policy.Effect(gives),
-			Start: timeOf(start), End: timeOf(end), Reach: identity.Reach(reach), Condition: condition}, err
+			Start: timeOf(start), End: timeOf(end), Reach: identity.Reach(reach), Condition: condition, Eligible: time.Duration(eligible)}, err
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 
 func pay() Action {
 	return Action{
-		Method: "POST", RequestURI: "/wallets/w1/payments?dry=0", ContentType: "application/json", ContentEncoding: "gzip",
+		Method: "POST", Host: "api.example:8443", RequestURI: "/wallets/w1/payments?dry=0", ContentType: "application/json", ContentEncoding: "gzip",
 		BodySHA256: sha256.Sum256([]byte(`{"amount":1}`)),
 	}
 }
@@ -29,17 +29,18 @@ func digestOf(t *testing.T, a Action) [sha256.Size]byte {
 func TestActionDigest(t *testing.T) {
 	a := pay()
 	text := "claviger/action-digest/v1\n" +
-		"\x00\x00\x00\x04POST" + "\x00\x00\x00\x1a/wallets/w1/payments?dry=0" + "\x00\x00\x00\x10application/json" + "\x00\x00\x00\x04gzip" +
+		"\x00\x00\x00\x04POST" + "\x00\x00\x00\x10api.example:8443" + "\x00\x00\x00\x1a/wallets/w1/payments?dry=0" + "\x00\x00\x00\x10application/json" + "\x00\x00\x00\x04gzip" +
 		"\x00\x00\x00\x20" + string(a.BodySHA256[:])
 	if got, want := digestOf(t, a), sha256.Sum256([]byte(text)); got != want {
 		t.Errorf("%x, want %x", got, want)
 	}
-	const known = "7c08f862ce48ac56bea0f5e28dc5e0b1e202a91c0611c70abfd21491d85797b0"
+	const known = "2c401e55325899497a863f94634f5628a6482bad3f81120d807f941cd3d5db3f"
 	if got := digestOf(t, a); hex.EncodeToString(got[:]) != known {
 		t.Errorf("%x, want %s: the signatures of every client change with it", got, known)
 	}
 	digest := digestOf(t, a)
-	if got := ActionMessage("ab", "c", digest); !bytes.Equal(got, append([]byte("\x00\x00\x00\x02ab\x00\x00\x00\x01c"), digest[:]...)) {
+	challenge := sha256.Sum256([]byte("c"))
+	if got := ActionMessage("ab", "c", digest); !bytes.Equal(got, append([]byte("\x00\x00\x00\x02ab\x00\x00\x00\x20"+string(challenge[:])), digest[:]...)) {
 		t.Errorf("message %q", got)
 	}
 }
@@ -49,16 +50,18 @@ func TestActionDigestIsInjective(t *testing.T) {
 	seen := map[[sha256.Size]byte]Action{}
 	body := sha256.Sum256(nil)
 	texts := []string{"", "a", "aa", "a/", "/a"}
-	for _, method := range []string{"A", "AA", "a"} {
-		for _, uri := range []string{"/", "/a", "//", "/a/", "/a?", "/A"} {
-			for _, media := range texts {
-				for _, coding := range texts {
-					a := Action{method, uri, media, coding, body}
-					d := digestOf(t, a)
-					if was, ok := seen[d]; ok {
-						t.Fatalf("%+v and %+v have one digest", was, a)
+	for _, host := range []string{"A", "a", "a/", "/"} {
+		for _, method := range []string{"A", "AA", "a"} {
+			for _, uri := range []string{"/", "/a", "//", "/a/", "/a?", "/A"} {
+				for _, media := range texts {
+					for _, coding := range texts {
+						a := Action{method, host, uri, media, coding, body}
+						d := digestOf(t, a)
+						if was, ok := seen[d]; ok {
+							t.Fatalf("%+v and %+v have one digest", was, a)
+						}
+						seen[d] = a
 					}
-					seen[d] = a
 				}
 			}
 		}
@@ -82,6 +85,14 @@ func TestActionLimits(t *testing.T) {
 		{"Method", func(a *Action) { a.Method = "POST\n" }},
 		{"Method", func(a *Action) { a.Method = "P\x00" }},
 		{"Method", func(a *Action) { a.Method = "PÖST" }},
+		{"", func(a *Action) { a.Host = long(255) }},
+		{"", func(a *Action) { a.Host = "[2001:db8::1]:443" }},
+		{"Host", func(a *Action) { a.Host = "" }},
+		{"Host", func(a *Action) { a.Host = long(256) }},
+		{"Host", func(a *Action) { a.Host = "a b" }},
+		{"Host", func(a *Action) { a.Host = "a\r\n" }},
+		{"Host", func(a *Action) { a.Host = "b\x7f" }},
+		{"Host", func(a *Action) { a.Host = "bücher.example" }}, // who sends it writes it in ASCII
 		{"RequestURI", func(a *Action) { a.RequestURI = "" }},
 		{"RequestURI", func(a *Action) { a.RequestURI = "/" + long(8<<10) }},
 		{"RequestURI", func(a *Action) { a.RequestURI = "/a b" }},

@@ -36,6 +36,7 @@ var parsers = map[string]struct{ target, call string }{
 
 	"PublicKey.InsecureVerifyRaw": {"FuzzRaw", "resemblesJWS"},
 	"PublicKey.Verify":            {"FuzzPurpose", "k.Verify"},
+	"ParseRequestSignature":       {"FuzzRequestSignature", "ParseRequestSignature"},
 }
 
 // A parser without a fuzz target fails here, and so does a target without a seed corpus beside it.

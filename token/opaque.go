@@ -14,6 +14,7 @@ const (
 	KindAPIToken     = "at" // proves an account by itself, at every request
 	KindClientSecret = "cs" // proves a client at a token endpoint (RFC 6749 section 2.3.1)
 	KindInvitation   = "iv" // makes the account that was invited active, once
+	KindEnrollCode   = "ec" // adds a public key to an account, once
 )
 
 // An opaque secret is <prefix>_<kind>_<id><secret><checksum>: a prefix that the host has chosen, two letters for its kind,
@@ -42,7 +43,7 @@ type Opaque struct {
 	digest [sha256.Size]byte
 }
 
-// Kind is [KindAPIToken], [KindClientSecret], [KindInvitation], or another pair of lower-case letters.
+// Kind is [KindAPIToken], [KindClientSecret], [KindInvitation], [KindEnrollCode], or another pair of lower-case letters.
 func (o Opaque) Kind() string {
 	if o.text == "" {
 		return ""

@@ -12,9 +12,10 @@ type Purpose string
 
 // What this library itself asks to be signed.
 const (
-	PurposePossession Purpose = "claviger/pop/v1\n"    // to register the key
-	PurposeLogin      Purpose = "claviger/login/v1\n"  // to get an access token
-	PurposeAction     Purpose = "claviger/action/v1\n" // to approve one HTTP request
+	PurposePossession Purpose = "claviger/pop/v1\n"     // to register the key
+	PurposeLogin      Purpose = "claviger/login/v1\n"   // to get an access token
+	PurposeAction     Purpose = "claviger/action/v1\n"  // to approve one HTTP request
+	PurposeRequest    Purpose = "claviger/request/v1\n" // to make one HTTP request, in one step
 )
 
 const (
@@ -47,7 +48,7 @@ func (p Purpose) OfHost() bool {
 
 func (p Purpose) valid() bool {
 	switch p {
-	case PurposePossession, PurposeLogin, PurposeAction:
+	case PurposePossession, PurposeLogin, PurposeAction, PurposeRequest:
 		return true
 	}
 	return p.OfHost()

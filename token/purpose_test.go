@@ -10,7 +10,7 @@ import (
 )
 
 func ownPurposes() []Purpose {
-	return []Purpose{PurposePossession, PurposeLogin, PurposeAction, must(HostPurpose("a")), must(HostPurpose("b.c_d-9")), must(HostPurpose(strings.Repeat("z", 64)))}
+	return []Purpose{PurposePossession, PurposeLogin, PurposeAction, PurposeRequest, must(HostPurpose("a")), must(HostPurpose("b.c_d-9")), must(HostPurpose(strings.Repeat("z", 64)))}
 }
 
 // What is signed for one purpose is worth nothing for another, whatever key and
@@ -86,7 +86,7 @@ func TestHostPurpose(t *testing.T) {
 			t.Errorf("%q: %q, %v", name, p, err)
 		}
 	}
-	for _, p := range []Purpose{PurposePossession, PurposeLogin, PurposeAction, "", "claviger/host/v1/a", "claviger/host/v1/a\n\n"} {
+	for _, p := range []Purpose{PurposePossession, PurposeLogin, PurposeAction, PurposeRequest, "", "claviger/host/v1/a", "claviger/host/v1/a\n\n"} {
 		if p.OfHost() {
 			t.Errorf("%q is taken for one of the host", p)
 		}

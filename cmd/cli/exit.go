@@ -39,7 +39,7 @@ func ExitCode(err error) int {
 		return ExitNotFound
 	}
 	for _, kind := range []error{
-		identity.ErrConflict, identity.ErrInUse, identity.ErrLimit, identity.ErrDenied, identity.ErrDisabled, identity.ErrExpired,
+		identity.ErrConflict, identity.ErrInUse, identity.ErrImmutable, identity.ErrLimit, identity.ErrDenied, identity.ErrDisabled, identity.ErrExpired,
 		identity.ErrRevoked, identity.ErrEscalation, errAlone,
 	} {
 		if errors.Is(err, kind) {

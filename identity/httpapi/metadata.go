@@ -109,7 +109,7 @@ type metadata struct {
 func describe(issuer string, at Endpoints) metadata {
 	m := metadata{
 		Issuer: issuer, TokenEndpoint: at.Token, JWKS: at.JWKS,
-		ResponseTypes: []string{}, GrantTypes: []string{grantJWTBearer, grantClientCredentials},
+		ResponseTypes: []string{}, GrantTypes: []string{grantJWTBearer, grantClientCredentials, grantExchange},
 		TokenMethods: methods(), TokenAlgorithms: token.Algorithms(),
 		IntrospectionEndpoint: at.Introspection, RevocationEndpoint: at.Revocation,
 	}

@@ -18,7 +18,7 @@ var everywhere = httpapi.Endpoints{Token: "/oauth2/token", JWKS: "/.well-known/j
 const (
 	methodsJSON    = `["private_key_jwt","client_secret_basic","client_secret_post"]`
 	algorithmsJSON = `["EdDSA","Ed25519","ES256","ES384","ES512","RS256","RS384","RS512","PS256","PS384","PS512"]`
-	grantsJSON     = `["urn:ietf:params:oauth:grant-type:jwt-bearer","client_credentials"]`
+	grantsJSON     = `["urn:ietf:params:oauth:grant-type:jwt-bearer","client_credentials","urn:ietf:params:oauth:grant-type:token-exchange"]`
 )
 
 // TestMetadata holds the document to its bytes (RFC 8414 section 2).

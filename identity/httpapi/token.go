@@ -17,7 +17,7 @@ const (
 )
 
 // Token serves the token endpoint (RFC 6749 section 3.2): a POST of a form gives an
-// access token (section 5.1). There are two grant types.
+// access token (section 5.1). There are three grant types.
 //
 // urn:ietf:params:oauth:grant-type:jwt-bearer takes an assertion (RFC 7523 section
 // 2.1), which is the only authentication: a client secret, a client assertion or an
@@ -34,6 +34,15 @@ const (
 // A client that is not accepted gets the same invalid_client, whatever the cause,
 // with 401.
 //
+// urn:ietf:params:oauth:grant-type:token-exchange (RFC 8693) makes a narrower access
+// token of the client's own, or one with which the client acts for somebody else:
+// subject_token, actor_token, and their types, which are those of access tokens and
+// nothing else; audience, or resource, is one of [identity.Config.Audiences]
+// (invalid_target), and path one under which the token is good. The client authenticates
+// as for client_credentials, and is who the actor token speaks for, or without one the
+// subject token; see [identity.Authority.ExchangeToken]. A token that is not accepted
+// gets the same invalid_request, whatever the cause.
+//
 // A scope, names and patterns of permissions with single spaces between them (RFC
 // 6749 section 3.3), cuts the token down to these; one that is malformed, or names
 // a permission that is not in the catalog, gets invalid_scope, once it is known who
@@ -48,6 +57,8 @@ func Token(id *identity.Authority) http.Handler {
 			return grantAssertion(id, r, values)
 		case grantClientCredentials:
 			return grantClient(id, r, values)
+		case grantExchange:
+			return grantExchanged(id, r, values)
 		}
 		return nil, &refusal{status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "this grant type is not served"}
 	})

@@ -160,7 +160,13 @@ func (s site) endpoint(member string) {
 }
 
 func (s site) grants(member string) {
+	own := func() string {
+		return strings.TrimPrefix(identitytest.Bearer(s.t, s.id, s.w.account), "Bearer ")
+	}
 	ways := map[string]func() string{
+		exchangeGrant: func() string {
+			return clientForm(s.w.assertion(s.t, s.id), "grant_type", exchangeGrant, "subject_token", own(), "subject_token_type", accessTokenType).Encode()
+		},
 		grantType: func() string { return form(s.w.assertion(s.t, s.id)).Encode() },
 		"client_credentials": func() string {
 			return clientForm(s.w.assertion(s.t, s.id), "grant_type", "client_credentials").Encode()

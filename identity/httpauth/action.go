@@ -23,7 +23,7 @@ var (
 //
 //	Authorization: Claviger-Action <token>
 //
-// Method, request target, Content-Type, Content-Encoding and body must be those
+// Method, host, request target, Content-Type, Content-Encoding and body must be those
 // that the token was made for, byte for byte; a body of more than
 // [identity.MaxActionBody] bytes and a request with trailers are refused. The
 // other header fields are not signed: the handler must not do as they say.
@@ -32,7 +32,7 @@ var (
 // is. So is the token used up, durably: a handler that fails does not give it
 // back. What to do about that is [RequireActionTx].
 func RequireAction(permission string, target func(*http.Request) (identity.Target, error)) Guard {
-	return Guard{permission: permission, target: target, action: true}
+	return Guard{permission: permission, target: target, signed: schemeAction}
 }
 
 // RequireActionTx is RequireAction for a handler that uses the token up itself,
@@ -49,11 +49,29 @@ func RequireAction(permission string, target func(*http.Request) (identity.Targe
 // token in it was committed is replaced by a 500, and logged. That finds a
 // handler that forgot; what it did besides is not undone.
 func RequireActionTx(permission string, target func(*http.Request) (identity.Target, error)) Guard {
-	return Guard{permission: permission, target: target, action: true, deferred: true}
+	return Guard{permission: permission, target: target, signed: schemeAction, deferred: true}
 }
 
-// Action returns the signed request that a route with [RequireAction] or
-// [RequireActionTx] serves, and nil on every other route; nil cannot be consumed.
+// RequireSigned lets those in who have signed this very request in one step, without
+// a challenge, and who hold a permission on the resource being served. The request
+// presents what [token.SignRequest] makes of it, in its only Authorization header:
+//
+//	Authorization: Claviger-Request <signature>
+//
+// What is signed, and what becomes of the body, is as for [RequireAction]; the
+// signature is good once, for a minute. It is used up before the handler runs.
+func RequireSigned(permission string, target func(*http.Request) (identity.Target, error)) Guard {
+	return Guard{permission: permission, target: target, signed: schemeRequest}
+}
+
+// RequireSignedTx is RequireSigned for a handler that uses the signature up itself, as
+// with [RequireActionTx].
+func RequireSignedTx(permission string, target func(*http.Request) (identity.Target, error)) Guard {
+	return Guard{permission: permission, target: target, signed: schemeRequest, deferred: true}
+}
+
+// Action returns the signed request that a route with [RequireAction],
+// [RequireSigned] or one of their Tx forms serves, and nil on every other route; nil cannot be consumed.
 func Action(r *http.Request) *identity.SignedAction {
 	if q := requestOf(r); q != nil {
 		return q.signed
@@ -61,9 +79,9 @@ func Action(r *http.Request) *identity.SignedAction {
 	return nil
 }
 
-// wrapAction puts RequireAction or RequireActionTx before a handler.
+// wrapAction puts a guard of signed requests before a handler.
 func (f front) wrapAction(guard Guard, question identity.Request, next http.Handler) http.Handler {
-	f.scheme = schemeAction
+	f.scheme = guard.signed
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		signed, body, err := f.signed(w, r)
 		r = f.begin(r, signed.Principal())
@@ -96,15 +114,20 @@ func (f front) wrapAction(guard Guard, question identity.Request, next http.Hand
 // signed finds out who signed a request, and reads its body. The body of a
 // request without a good token is not read: a stranger has us keep nothing.
 func (f front) signed(w http.ResponseWriter, r *http.Request) (signed *identity.SignedAction, body []byte, err error) {
-	token, err := credentials(r, schemeAction)
-	if err == nil && token == "" {
+	text, err := credentials(r, f.scheme)
+	if err == nil && text == "" {
 		return nil, nil, errNoToken
 	}
-	if err == nil {
-		signed, err = f.id.VerifyAction(r.Context(), token, f.address(r), func() (a identity.Action, err error) {
-			a, body, err = f.actionOf(w, r)
-			return a, err
-		})
+	of := func() (a identity.Action, err error) {
+		a, body, err = f.actionOf(w, r)
+		return a, err
+	}
+	switch {
+	case err != nil:
+	case f.scheme == schemeRequest:
+		signed, err = f.id.VerifyRequest(r.Context(), text, of)
+	default:
+		signed, err = f.id.VerifyAction(r.Context(), text, f.address(r), of)
 	}
 	if malformed(err) {
 		f.log.WarnContext(r.Context(), "signed request refused", "method", r.Method, "pattern", r.Pattern, "err", err)
@@ -114,7 +137,10 @@ func (f front) signed(w http.ResponseWriter, r *http.Request) (signed *identity.
 
 // actionOf is what a request asks for, as far as it can be signed, and its body.
 func (f front) actionOf(w http.ResponseWriter, r *http.Request) (a identity.Action, body []byte, err error) {
-	a.Method, a.RequestURI = r.Method, r.RequestURI
+	a.Method, a.Host, a.RequestURI = r.Method, r.Host, r.RequestURI
+	if f.externalHost != nil {
+		a.Host = f.externalHost(r)
+	}
 	if f.externalTarget != nil {
 		a.RequestURI = f.externalTarget(r)
 	}

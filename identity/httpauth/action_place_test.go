@@ -58,12 +58,35 @@ func TestActionTarget(t *testing.T) {
 		paymentTarget, under, "X-Original-Uri: "+under.RequestURI, "X-Forwarded-Prefix: /api"), 401)
 }
 
+// TestActionHost: what is signed is the host that the request was sent to, also where
+// a proxy has put another one in its place.
+func TestActionHost(t *testing.T) {
+	w := newWorld(t)
+	s := w.signer(t, w.reader)
+	inside := func(next http.Handler) http.Handler { // as a proxy in front would
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Set("X-Original-Host", r.Host)
+			r.Host = "backend:8080"
+			next.ServeHTTP(w, r)
+		})
+	}
+	arrived := payment()
+	arrived.Host = "backend:8080"
+	wantStatus(t, "behind a proxy, as it was sent", paid(s.token(payment())).send(t, s.behind(httpauth.Options{}, inside)), 401)
+	wantStatus(t, "behind a proxy, as it arrives", paid(s.token(arrived)).send(t, s.behind(httpauth.Options{}, inside)), 200)
+	told := s.behind(httpauth.Options{ExternalHost: func(r *http.Request) string { return r.Header.Get("X-Original-Host") }}, inside)
+	wantStatus(t, "told what was sent", paid(s.token(payment())).send(t, told), 200)
+	wantStatus(t, "told what was sent, as it arrives", paid(s.token(arrived)).send(t, told), 401)
+	silent := s.behind(httpauth.Options{ExternalHost: func(*http.Request) string { return "" }}, inside)
+	wantStatus(t, "told nothing", paid(s.token(payment())).send(t, silent), 401)
+}
+
 // TestActionBodyOfSomebodyElse: what was read before cannot be checked, though
 // the handler would find it as a form.
 func TestActionBodyOfSomebodyElse(t *testing.T) {
 	w := newWorld(t)
 	s := w.signer(t, w.reader)
-	nothing := identity.Action{Method: "POST", RequestURI: paymentTarget, ContentType: "application/x-www-form-urlencoded"}
+	nothing := identity.Action{Method: "POST", Host: "app.example", RequestURI: paymentTarget, ContentType: "application/x-www-form-urlencoded"}
 	nothing.BodySHA256 = [32]byte{ // SHA-256 of no bytes
 		0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
 		0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,

@@ -82,7 +82,7 @@ const (
 
 func payment() identity.Action {
 	return identity.Action{
-		Method: "POST", RequestURI: paymentTarget, ContentType: "application/json", BodySHA256: sha256.Sum256([]byte(paymentBody)),
+		Method: "POST", Host: "app.example", RequestURI: paymentTarget, ContentType: "application/json", BodySHA256: sha256.Sum256([]byte(paymentBody)),
 	}
 }
 
@@ -91,13 +91,14 @@ type wire struct {
 	line   string // method and target
 	fields []string
 	body   string
+	host   string
 }
 
 // paid is the payment, as it was signed.
 func paid(token string) wire {
 	return wire{"POST " + paymentTarget, []string{
 		"Authorization: Claviger-Action " + token, "Content-Type: application/json", fmt.Sprintf("Content-Length: %d", len(paymentBody)),
-	}, paymentBody}
+	}, paymentBody, "app.example"}
 }
 
 // without leaves a field out.
@@ -149,7 +150,7 @@ func (q wire) send(t testing.TB, server *httptest.Server) string {
 	}
 	defer conn.Close()
 	go func() { // the server may answer before it has read everything
-		_, _ = io.WriteString(conn, q.line+" HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n"+strings.Join(q.fields, "\r\n")+"\r\n\r\n"+q.body)
+		_, _ = io.WriteString(conn, q.line+" HTTP/1.1\r\nHost: "+q.host+"\r\nConnection: close\r\n"+strings.Join(q.fields, "\r\n")+"\r\n\r\n"+q.body)
 	}()
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -194,9 +195,14 @@ func TestSec60_SignedRequests(t *testing.T) {
 	token := s.token(payment())
 	good := paid(token)
 	long := strings.Repeat("x", identity.MaxActionBody+1)
+	host := func(host string) wire { q := good; q.host = host; return q }
 	line := func(line string) wire { q := good; q.line = line; return q }
 	var refusal string
 	for what, q := range map[string]wire{
+		"host":               host("other.example"),
+		"host, with a port":  host("app.example:443"),
+		"host, case":         host("App.example"),
+		"forwarded host":     host("other.example").with("X-Forwarded-Host: app.example", "Forwarded: host=app.example"),
 		"method":             line("PUT " + paymentTarget),
 		"another resource":   line("POST /wallets/foreign/payments?dry=0"),
 		"escaped":            line("POST /wallets/%6dine/payments?dry=0"),
@@ -215,7 +221,7 @@ func TestSec60_SignedRequests(t *testing.T) {
 		"token":              paid(token + "A"),
 		"token of nobody":    paid("abc"),
 		"token of something else": paid(s.token(identity.Action{
-			Method: "DELETE", RequestURI: paymentTarget, ContentType: "application/json", BodySHA256: payment().BodySHA256,
+			Method: "DELETE", Host: "app.example", RequestURI: paymentTarget, ContentType: "application/json", BodySHA256: payment().BodySHA256,
 		})),
 	} {
 		answer := q.send(t, server)
@@ -256,7 +262,7 @@ func TestSec60_SignedRequests(t *testing.T) {
 		"a long body":            {good.content(long), 413},
 		"a long body, announced": {good.without("Content-Length").with("Content-Length: 9999999999"), 413},
 		"a long body, chunked": {wire{good.line, good.without("Content-Length").with("Transfer-Encoding: chunked").fields,
-			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(long), long)}, 413},
+			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(long), long), good.host}, 413},
 	} {
 		answer := c.send(t, server)
 		wantStatus(t, what, answer, c.want)

@@ -14,11 +14,12 @@ var (
 	errCredential = errors.New("an Authorization header that is malformed, or not the only one")
 )
 
-// The authentication schemes (RFC 9110 section 11.1) of access tokens and of
-// action tokens.
+// The authentication schemes (RFC 9110 section 11.1) of access tokens, of action
+// tokens, and of requests that are signed in one step.
 const (
-	schemeBearer = "Bearer"
-	schemeAction = "Claviger-Action"
+	schemeBearer  = "Bearer"
+	schemeAction  = "Claviger-Action"
+	schemeRequest = "Claviger-Request"
 )
 
 // bearer returns the access token of a request (RFC 6750 section 2.1), or ""

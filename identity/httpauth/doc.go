@@ -1,9 +1,9 @@
 // Package httpauth puts an [identity.Authority] in front of net/http handlers.
 //
 // A host that routes with [Mux] names a guard for every route: [Require] asks
-// for a permission on the resource being served, [RequireAction] also that the
-// request itself is signed, [Public] asks for nothing. A route without a guard
-// cannot be written.
+// for a permission on the resource being served, [RequireAction] and
+// [RequireSigned] also that the request itself is signed, [Public] asks for
+// nothing. A route without a guard cannot be written.
 //
 // A host with another router wraps it in [Authenticate]; its handlers then call
 // [Check] before they answer, or are wrapped in [PublicHandler]. Go cannot make

@@ -12,8 +12,8 @@ type Guard struct {
 	public     bool
 	permission string
 	target     func(*http.Request) (identity.Target, error)
-	action     bool // the request itself is signed
-	deferred   bool // the handler uses the action token up
+	signed     string // the scheme, if the request itself is signed
+	deferred   bool   // the handler uses the signature up
 }
 
 // Public lets everybody in. No credential is looked at, so the handler has no

@@ -24,9 +24,12 @@ type Options struct {
 	// reads one counts, and every deny with such a condition does.
 	Attrs func(*http.Request) *policy.Attrs
 	// ExternalTarget says what the request target was where a request came from, for
-	// [RequireAction] behind a proxy that rewrites it: from a field that the proxy sets
+	// [RequireAction] and [RequireSigned] behind a proxy that rewrites it: from a field that the proxy sets
 	// and no caller can, byte for byte. Nil is [http.Request.RequestURI], as received.
 	ExternalTarget func(*http.Request) string
+	// ExternalHost says likewise to which host a request was sent, behind a proxy that
+	// replaces the Host field. Nil is [http.Request.Host], as received.
+	ExternalHost func(*http.Request) string
 	// Address is where a request came from, which a token with networks needs. Nil is
 	// the peer of the connection; a host behind a proxy takes it from a field that the
 	// proxy sets and no caller can. The zero Addr is nowhere.
@@ -78,6 +81,7 @@ type front struct {
 
 	scheme         string // that challenges name
 	externalTarget func(*http.Request) string
+	externalHost   func(*http.Request) string
 	address        func(*http.Request) netip.Addr
 }
 
@@ -91,7 +95,8 @@ func newFront(id *identity.Authority, opts []Options) front {
 	f := front{id: id, scheme: schemeBearer}
 	realm := ""
 	for _, o := range opts {
-		realm, f.attrs, f.log, f.externalTarget, f.address = o.Realm, o.Attrs, o.Logger, o.ExternalTarget, o.Address
+		realm, f.attrs, f.log, f.address = o.Realm, o.Attrs, o.Logger, o.Address
+		f.externalTarget, f.externalHost = o.ExternalTarget, o.ExternalHost
 	}
 	if f.realm = quote(cmp.Or(realm, defaultRealm)); f.realm == "" {
 		panic("httpauth: the realm is not printable ASCII")
@@ -124,7 +129,7 @@ func (f front) wrap(pattern string, guard Guard, next http.Handler) http.Handler
 		panic(fmt.Sprintf("httpauth: %s: the target is nil", pattern))
 	}
 	question := identity.Request{Permission: permission}
-	if guard.action {
+	if guard.signed != "" {
 		return f.wrapAction(guard, question, next)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

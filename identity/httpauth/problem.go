@@ -42,7 +42,7 @@ func Status(err error) int {
 		return http.StatusBadRequest
 	}
 	for _, state := range []error{
-		identity.ErrConflict, identity.ErrInUse, identity.ErrLimit, identity.ErrDisabled, identity.ErrExpired, identity.ErrRevoked,
+		identity.ErrConflict, identity.ErrInUse, identity.ErrImmutable, identity.ErrLimit, identity.ErrDisabled, identity.ErrExpired, identity.ErrRevoked,
 	} {
 		if errors.Is(err, state) { // of what the call is about: a caller in that state is ErrUnauthenticated
 			return http.StatusConflict
@@ -110,8 +110,11 @@ func writeProblem(w http.ResponseWriter, p problem) {
 func detail(status int, scheme string, err error) string {
 	switch status {
 	case http.StatusUnauthorized:
-		if scheme == schemeAction {
+		switch scheme {
+		case schemeAction:
 			return "a valid action token for this request is required"
+		case schemeRequest:
+			return "a valid signature of this request is required"
 		}
 		return "a valid access token is required"
 	case http.StatusServiceUnavailable:

@@ -85,7 +85,11 @@ func (k *keeper) action(p identity.Principal, credential identity.CredentialID, 
 	c := must(k.id.NewActionChallenge(ctx, p, what))(t)
 	k.signed(t, "challenge to act", c.Text, ticketMAC)
 	signed := must(client.SignAction(key, issuer, c.Text, what))(t)
-	k.signed(t, "signature to act", signed.Text, signature)
+	// The signature of what is done stays in the log, on purpose. That of what is not done stays nowhere.
+	undone := must(k.id.NewActionChallenge(ctx, p, what))(t).Text
+	never := must(client.SignAction(key, issuer, undone, what))(t)
+	k.signed(t, "signature of what is not done", never.Text, signature)
+	must(k.id.ExchangeAction(ctx, identity.ActionResponse{Challenge: undone, Credential: credential, Signature: never.Text, Algorithm: token.AlgEdDSA}))(t)
 	response := identity.ActionResponse{Challenge: c.Text, Credential: credential, Signature: signed.Text, Algorithm: token.AlgEdDSA}
 	made := must(k.id.ExchangeAction(ctx, response))(t)
 	raw := made.Token.Reveal()

@@ -129,6 +129,15 @@ func (w *World) scope() int32 {
 }
 
 func (w *World) distinct(n int) (picked [Memberships]int32) {
+	if n > 1000 { // a permutation of so many for a few of them takes longer than all the rest
+		for i := 0; i < len(picked); {
+			picked[i] = w.rng.Int32N(int32(n))
+			if !slices.Contains(picked[:i], picked[i]) {
+				i++
+			}
+		}
+		return picked
+	}
 	for i, g := range w.rng.Perm(n)[:Memberships] {
 		picked[i] = int32(g)
 	}

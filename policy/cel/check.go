@@ -48,8 +48,11 @@ type rules struct {
 func (c *rules) visit(e ast.Expr) *Error {
 	switch e.Kind() {
 	case ast.MapKind, ast.StructKind:
-		return errorOf(c.tree, e, "conditions have no maps and no messages")
+		return errorOf(c.tree, e, "conditions have no literals of maps and messages")
 	case ast.ComprehensionKind:
+		if r := e.AsComprehension().IterRange(); c.isMap(r) {
+			return errorOf(c.tree, r, "a map is read by its keys only")
+		}
 		if v := e.AsComprehension().IterVar(); hides(c.schema, v) {
 			return errorOf(c.tree, e, "variable %s hides an attribute", v)
 		}
@@ -66,6 +69,9 @@ func (c *rules) visit(e ast.Expr) *Error {
 
 // usable reports whether a type is that of an attribute, or a list of such values.
 func usable(t *types.Type) bool {
+	if t.IsExactType(mapType) {
+		return true // which only some calls take
+	}
 	if t.Kind() == types.ListKind {
 		t = t.Parameters()[0]
 	}
@@ -84,12 +90,23 @@ func hides(schema *policy.Schema, variable string) bool {
 	return false
 }
 
+// mapType is that of an attribute of [policy.TypeMap]: nothing else is one.
+var mapType = cel.MapType(cel.StringType, cel.StringType)
+
+func (c *rules) isMap(e ast.Expr) bool {
+	t := c.tree.GetType(e.ID())
+	return t != nil && t.Kind() == types.MapKind
+}
+
 func (c *rules) call(e ast.Expr) *Error {
 	ids := c.tree.GetOverloadIDs(e.ID())
 	if len(ids) != 1 {
 		return errorOf(c.tree, e, "which %s is meant depends on the value", e.AsCall().FunctionName())
 	}
 	id, args := ids[0], e.AsCall().Args()
+	if i := slices.IndexFunc(args, c.isMap); i >= 0 && id != overloads.IndexMap && id != overloads.InMap {
+		return errorOf(c.tree, args[i], "a map is read by its keys only")
+	}
 	if len(args) == 0 {
 		return nil
 	}

@@ -101,6 +101,10 @@ func valueOf(native any) ref.Val {
 		if len(v) <= MaxStrings && !slices.ContainsFunc(v, func(s string) bool { return len(s) > MaxElement }) {
 			return texts{types.NewStringList(types.DefaultTypeAdapter, v), v}
 		}
+	case map[string]string:
+		if len(v) <= MaxStrings && !longLabel(v) {
+			return types.NewStringStringMap(types.DefaultTypeAdapter, v)
+		}
 	case time.Time:
 		if !v.Before(minTime) && v.Before(maxTime) {
 			return types.Timestamp{Time: v.UTC()} // string() would show the zone that it came with
@@ -111,6 +115,15 @@ func valueOf(native any) ref.Val {
 		return addr{v}
 	}
 	return nil
+}
+
+func longLabel(m map[string]string) bool {
+	for k, v := range m {
+		if len(k) > MaxElement || len(v) > MaxElement {
+			return true
+		}
+	}
+	return false
 }
 
 // texts is a list of strings that is searched without making a value of CEL out of every element.

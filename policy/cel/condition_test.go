@@ -36,6 +36,21 @@ func TestEval(t *testing.T) {
 		{`amount in [1, 250] && request.agent in ["a", "curl/8.1 (x86_64)"]`, yes, ""},
 		{`amount == 250 ? session.mfa : absent.flag`, yes, ""},
 
+		// Labels.
+		{`principal.labels["team"] == "red" && principal.labels.team == resource.labels["team"]`, yes, ""},
+		{`principal.labels.team == "forged"`, no, ""},
+		{`"team" in principal.labels && !("tier" in principal.labels) && "tier" in resource.labels`, yes, ""},
+		{`"tier" in principal.labels && principal.labels.tier == "gold"`, no, ""},
+		{`principal.labels["tier"] == "gold"`, unknown, ""},
+		{`principal.labels.tier != "gold"`, unknown, ""},
+		{`principal.labels.tier == "gold" || session.mfa`, yes, ""},
+		{`resource.labels[principal.labels.team] == "x"`, unknown, ""},
+		{`resource.tags.exists(t, t in principal.labels) || "red" == principal.labels["te" + "am"]`, yes, ""},
+		{`absent.map["team"] == "red"`, unknown, "absent.map"},
+		{`absent.map.team == "red"`, unknown, "absent.map"},
+		{`"team" in absent.map`, unknown, "absent.map"},
+		{`principal.labels[absent.text] == "red"`, unknown, "absent.text"},
+
 		// Macros.
 		{`principal.groups.exists(g, g in resource.tags)`, yes, ""},
 		{`principal.groups.all(g, g in resource.tags)`, no, ""},
@@ -160,6 +175,9 @@ func TestLimits(t *testing.T) {
 		`resource.tags.size() > 0`:        {new(policy.Attrs).SetStrings("resource.tags", tooMany), policy.Unknown, "resource.tags"},
 		`resource.tags[0] != ""`:          {new(policy.Attrs).SetStrings("resource.tags", []string{text(MaxElement)}), policy.True, ""},
 		`resource.tags[1] != ""`:          {new(policy.Attrs).SetStrings("resource.tags", []string{"", text(MaxElement + 1)}), policy.Unknown, "resource.tags"},
+		`resource.labels.a != ""`:         {new(policy.Attrs).SetMap("resource.labels", map[string]string{"a": text(MaxElement)}), policy.True, ""},
+		`resource.labels["a"] != ""`:      {new(policy.Attrs).SetMap("resource.labels", map[string]string{"a": "b", "c": text(MaxElement + 1)}), policy.Unknown, "resource.labels"},
+		`"a" in resource.labels`:          {new(policy.Attrs).SetMap("resource.labels", nil), policy.False, ""},
 		`resource.created > request.time`: {new(policy.Attrs).SetTime("resource.created", maxTime), policy.Unknown, "resource.created"},
 		`resource.created < request.time`: {new(policy.Attrs).SetTime("resource.created", minTime), policy.True, ""},
 		`amount == 1`:                     {new(policy.Attrs).SetString("amount", "1"), policy.Unknown, "amount"}, // of another type

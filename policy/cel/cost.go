@@ -17,8 +17,8 @@ const DefaultMaxCost = 100_000
 // The limits of values. An attribute whose value is longer counts as missing.
 const (
 	MaxString  = 4096 // bytes of a string
-	MaxStrings = 256  // strings in a list
-	MaxElement = 512  // bytes of a string in a list
+	MaxStrings = 256  // strings in a list, and keys in a map
+	MaxElement = 512  // bytes of a string in a list, of a key and of what a map has under it
 )
 
 // maxNumeral is more than the characters of what string() makes out of a number, a time or an address.
@@ -47,9 +47,9 @@ func (c *cost) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 	switch declared := c.schema.Type(path[0]); {
 	case len(path) == 1 && declared == policy.TypeString:
 		return upTo(MaxString)
-	case len(path) == 1 && declared == policy.TypeStrings:
+	case len(path) == 1 && (declared == policy.TypeStrings || declared == policy.TypeMap):
 		return upTo(MaxStrings)
-	case len(path) == 2 && declared == policy.TypeStrings:
+	case len(path) == 2 && (declared == policy.TypeStrings || declared == policy.TypeMap):
 		return upTo(MaxElement)
 	}
 	return nil

@@ -13,9 +13,13 @@
 //
 // # Values
 //
-// Every attribute of the schema is a variable of its dotted name: bool, int, double, string, list(string), timestamp, duration,
-// and net.IP for [policy.TypeAddr]. Timestamps are in UTC. There are no maps, messages, bytes, unsigned or untyped values; a list
+// Every attribute of the schema is a variable of its dotted name: bool, int, double, string, list(string), map(string, string),
+// timestamp, duration, and net.IP for [policy.TypeAddr]. Timestamps are in UTC. There are no messages, bytes, unsigned or untyped values; a list
 // holds values of one type that is not a list. An attribute with the word in, true, false or null in its name cannot be written.
+//
+// A map, such as the labels of the account, is read by its keys only: principal.labels["team"], principal.labels.team, and
+// "team" in principal.labels. What it does not have under a key is a failure, see below: where that shall be false, ask for the
+// key first, as in "team" in principal.labels && principal.labels.team == resource.team.
 //
 // # Functions
 //

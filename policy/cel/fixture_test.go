@@ -30,6 +30,8 @@ func testSchema(t testing.TB) *policy.Schema {
 		policy.AttributeSpec{Name: "absent.flag", Type: policy.TypeBool}, // never set
 		policy.AttributeSpec{Name: "absent.text", Type: policy.TypeString},
 		policy.AttributeSpec{Name: "absent.list", Type: policy.TypeStrings},
+		policy.AttributeSpec{Name: "absent.map", Type: policy.TypeMap},
+		policy.AttributeSpec{Name: "resource.labels", Type: policy.TypeMap},
 		policy.AttributeSpec{Name: "absent.count", Type: policy.TypeInt},
 		policy.AttributeSpec{Name: "string", Type: policy.TypeInt}, // named like a type of CEL
 	)
@@ -57,8 +59,10 @@ func testEnv(t testing.TB, s *policy.Schema) *policy.Env {
 		SetInt("amount", 250).
 		SetFloat("risk", 0.25).
 		SetString("network", "10.0.0.0/8").
+		SetMap("resource.labels", map[string]string{"team": "red", "tier": ""}).
+		SetMap("principal.labels", map[string]string{"team": "forged"}). // what is built in is not for a host to set
 		SetInt("string", 7)
-	return policy.NewEnv(s, policy.Account{ID: "us_1", Kind: policy.User}, "or_1", path, now.UnixMicro(), attrs)
+	return policy.NewEnv(s, policy.Account{ID: "us_1", Kind: policy.User, Labels: map[string]string{"team": "red"}}, "or_1", path, now.UnixMicro(), attrs)
 }
 
 func compileOne(t testing.TB, l *Language, s *policy.Schema, source string) policy.Condition {

@@ -14,6 +14,7 @@ import (
 var standard = []string{
 	overloads.Conditional, overloads.LogicalAnd, overloads.LogicalOr, overloads.LogicalNot, overloads.NotStrictlyFalse,
 	overloads.Equals, overloads.NotEquals, overloads.InList, overloads.IndexList,
+	overloads.InMap, overloads.IndexMap,
 
 	overloads.LessBool, overloads.LessEqualsBool, overloads.GreaterBool, overloads.GreaterEqualsBool,
 	overloads.LessInt64, overloads.LessEqualsInt64, overloads.GreaterInt64, overloads.GreaterEqualsInt64,

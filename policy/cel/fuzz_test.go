@@ -18,6 +18,7 @@ var fuzzSeeds = []string{
 	`principal.groups[amount] == string(risk) + "x"`, `int(request.agent) / amount == 2`, `session.mfa ? amount > 1 : 1/0 == 1`,
 	`resource.tags.all(t, t.startsWith("a") ? t.size() > 2 : t.contains(resource.owner))`, `[1, 2].exists_one(x, x == amount)`,
 	`"\u00e9\x00" != r'\n'`, "a // b\n&& c", `{"a": [1]}.a[0] == b'x'`, `((((((true))))))`, `double(amount) / risk < 1e308`,
+	`"team" in principal.labels && principal.labels.team == resource.labels["team"]`,
 	`ip("::1").isLoopback() && string(cidr(network).masked()) == network`,
 }
 

@@ -130,6 +130,8 @@ func typeOf(t policy.AttributeType) *cel.Type {
 		return cel.StringType
 	case policy.TypeStrings:
 		return cel.ListType(cel.StringType)
+	case policy.TypeMap:
+		return mapType
 	case policy.TypeTime:
 		return cel.TimestampType
 	case policy.TypeDuration:

@@ -234,8 +234,13 @@ func TestMigrateCheck(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := migrations.Down(t.Context(), raw(t, path)); err != nil {
+	db := raw(t, path)
+	if err := migrations.Down(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, path, identity.ErrStorage, fmt.Sprintf("version %d", migrations.Latest()-1), Options{Migrate: Check})
+	before, err := migrations.Version(t.Context(), db)
+	if err != nil || before >= migrations.Latest() {
+		t.Fatalf("down to version %d of %d: %v", before, migrations.Latest(), err)
+	}
+	refused(t, path, identity.ErrStorage, fmt.Sprintf("version %d", before), Options{Migrate: Check})
 }

@@ -13,7 +13,7 @@ func credentialLaws(t *testing.T, s identity.Store) {
 		settle: settleAccounts,
 		full:   credential,
 		bare: func(c identity.Credential) identity.Credential {
-			return identity.Credential{ID: c.ID, Org: c.Org, Account: c.Account, Type: c.Type, State: identity.CredentialPending}
+			return identity.Credential{ID: c.ID, Org: c.Org, Account: c.Account, Type: c.Type, State: identity.CredentialActive}
 		},
 		key: func(c identity.Credential) (identity.OrgID, identity.CredentialID) { return c.Org, c.ID },
 	}.laws(t, s)
@@ -39,7 +39,7 @@ func credentialKeys(t *testing.T, s identity.Store) {
 		// One key proves one account of an org, until it is revoked.
 		again := credential(home, 3)
 		again.Thumbprint = first.Thumbprint
-		for _, state := range []identity.CredentialState{identity.CredentialPending, identity.CredentialActive,
+		for _, state := range []identity.CredentialState{identity.CredentialActive,
 			identity.CredentialRetiring, identity.CredentialDisabled, identity.CredentialHeld} {
 			first.State = state
 			ok(t, tx.Credentials().Update(ctx, first))

@@ -135,3 +135,35 @@ func eventSince(t *testing.T, s identity.Store) {
 		}
 	})
 }
+
+// eventPurge: what was before and after goes, of the events that are named and of
+// no other; everything else of them stays, and so does their order.
+func eventPurge(t *testing.T, s identity.Store) {
+	var all []identity.Event
+	write(t, s, func(ctx context.Context, tx identity.WriteTxn) {
+		settle(t, tx)
+		for i := range uint64(6) {
+			all = append(all, event(home, i+1, 0, i+1), event(foreign, i+1, 1, i+1))
+		}
+		all[4].Before, all[6].After = nil, nil // the third and the fourth of home
+		all[8].Before, all[8].After = nil, nil // the fifth
+		ok(t, tx.Changes().Append(ctx, all))
+		n, err := tx.Changes().Purge(ctx, home, []uint64{1, 3, 4, 5, 99})
+		ok(t, err)
+		again, err := tx.Changes().Purge(ctx, home, []uint64{1, 3, 4, 5, 99})
+		ok(t, err)
+		none, err := tx.Changes().Purge(ctx, home, nil)
+		ok(t, err)
+		if n != 3 || again != 0 || none != 0 {
+			t.Fatalf("%d purged, then %d and %d", n, again, none)
+		}
+	})
+	for _, i := range []int{0, 4, 6, 8} {
+		all[i].Before, all[i].After = nil, nil
+	}
+	read(t, s, func(ctx context.Context, tx identity.Txn) {
+		feed, err := tx.Changes().Feed(ctx, "", 0, 100)
+		ok(t, err)
+		equal(t, feed, all...)
+	})
+}

@@ -46,15 +46,20 @@ func Run(t *testing.T, open func(t *testing.T) identity.Store) {
 
 		{"RevokedToken", revokedTokenLaws},
 		{"RevokedToken/Sweep", revokedTokenSweep},
+		{"IdempotencyKey", idempotencyKeyLaws},
+		{"IdempotencyKey/Sweep", idempotencyKeySweep},
 		{"Usage", usageLaws},
 		{"Usage/Ending", endingLaws},
 		{"Usage/Mark", markLaws},
+		{"Usage/Purge", markPurge},
 
 		{"World", worldLaws},
 		{"World/Stop", worldStop},
 		{"Nonce", nonceLaws},
 		{"Event", eventLaws},
 		{"Event/Since", eventSince},
+		{"Event/Filter", eventFilter},
+		{"Event/Purge", eventPurge},
 
 		{"Transaction/Savepoint", savepoints},
 		{"Transaction/Rollback", rollback},

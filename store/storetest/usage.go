@@ -106,7 +106,7 @@ func endingLaws(t *testing.T, s identity.Store) {
 	write(t, s, func(ctx context.Context, tx identity.WriteTxn) {
 		settle(t, tx)
 		ends(ctx, t, tx, 1, hour(-1), identity.AccountActive, identity.CredentialActive)
-		ends(ctx, t, tx, 2, hour(0), identity.AccountInvited, identity.CredentialPending)
+		ends(ctx, t, tx, 2, hour(0), identity.AccountInvited, identity.CredentialActive)
 		ends(ctx, t, tx, 3, hour(5), identity.AccountActive, identity.CredentialActive)
 		ends(ctx, t, tx, 4, hour(6), identity.AccountActive, identity.CredentialActive)
 		for i, state := range []identity.AccountState{identity.AccountInactive, identity.AccountArchived, identity.AccountDeleted} {
@@ -211,5 +211,37 @@ func markLaws(t *testing.T, s identity.Store) {
 		if n := count(ctx, tx, q); n != 2 {
 			t.Fatalf("%d are due when all is forgotten", n)
 		}
+	})
+}
+
+// markPurge forgets the marks of one account, and of one org.
+func markPurge(t *testing.T, s identity.Store) {
+	now := at(0)
+	q := identity.Ending{From: now, To: now.Add(5 * time.Hour), Within: 10 * time.Hour, Abandoned: now}
+	write(t, s, func(ctx context.Context, tx identity.WriteTxn) {
+		settle(t, tx)
+		ends(ctx, t, tx, 1, now.Add(time.Hour), identity.AccountActive, identity.CredentialActive)
+		ends(ctx, t, tx, 2, now.Add(time.Hour), identity.AccountActive, identity.CredentialActive)
+		found, err := tx.Usage().Ending(ctx, q, 100)
+		ok(t, err)
+		due := func(after string, want int) {
+			t.Helper()
+			now, err := tx.Usage().Ending(ctx, q, 100)
+			ok(t, err)
+			if len(now) != want {
+				t.Fatalf("%d are due after %s, want %d", len(now), after, want)
+			}
+		}
+		for _, w := range found {
+			ok(t, tx.Usage().Mark(ctx, w, now, true))
+		}
+		due("the marks", 0)
+		ok(t, tx.Usage().Purge(ctx, foreign, ""))
+		ok(t, tx.Usage().Purge(ctx, foreign, account(home, 1).ID))
+		due("purges elsewhere", 0)
+		ok(t, tx.Usage().Purge(ctx, home, account(home, 1).ID))
+		due("the purge of one account", 2)
+		ok(t, tx.Usage().Purge(ctx, home, ""))
+		due("the purge of the org", 4)
 	})
 }

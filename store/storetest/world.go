@@ -30,7 +30,7 @@ func worldLaws(t *testing.T, s identity.Store) {
 		yields(t, w.Accounts(ctx, home), func(i int) identity.Account {
 			a := account(home, i)
 			return identity.Account{ID: a.ID, Org: a.Org, Kind: a.Kind, State: a.State, ValidUntil: a.ValidUntil, MinRevision: a.MinRevision,
-				Boundary: a.Boundary}
+				Boundary: a.Boundary, Labels: a.Labels, System: a.System}
 		})
 		yields(t, w.Groups(ctx, home), func(i int) identity.Group {
 			g := group(home, i)
@@ -48,7 +48,7 @@ func worldLaws(t *testing.T, s identity.Store) {
 		yields(t, w.Bindings(ctx, home), func(i int) identity.Binding {
 			b := binding(home, i)
 			return identity.Binding{ID: b.ID, Org: b.Org, Subject: b.Subject, Role: b.Role, Scope: b.Scope, Effect: b.Effect,
-				Start: b.Start, End: b.End, Reach: b.Reach, Condition: b.Condition}
+				Start: b.Start, End: b.End, Reach: b.Reach, Condition: b.Condition, Eligible: b.Eligible}
 		})
 		yields(t, w.Credentials(ctx, home), func(i int) identity.Credential {
 			c := credential(home, i)

@@ -7,26 +7,31 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/claviger-go/claviger/token"
 )
 
 // ActionOf returns what a signature over a request is to cover, in the form that the server will see it in. The body is read,
 // closed, and replaced by one that can be read again: from then on the request must not change in any of these fields. It fails for a request that
-// cannot be signed: with a body of more than token.MaxActionBody bytes, with trailers, or with several Content-Type or
-// Content-Encoding fields. Plain http through a proxy sends another request target, and is refused by the server.
+// cannot be signed: with a body of more than token.MaxActionBody bytes, with trailers, with several Content-Type or
+// Content-Encoding fields, or to a host that is written otherwise on the wire (one that is not ASCII, or has a zone). Plain http through a proxy sends another request target, and is refused by the server.
 func ActionOf(req *http.Request) (token.Action, error) {
-	if req.URL == nil || len(req.Trailer) > 0 || len(req.Header.Values("Content-Type")) > 1 || len(req.Header.Values("Content-Encoding")) > 1 {
-		return token.Action{}, fmt.Errorf("token/client: a request without URL, with trailers, or with a field twice cannot be signed")
+	if req.URL == nil || strings.Contains(req.Host+req.URL.Host, "%") || len(req.Trailer) > 0 || len(req.Header.Values("Content-Type")) > 1 || len(req.Header.Values("Content-Encoding")) > 1 {
+		return token.Action{}, fmt.Errorf("token/client: a request without URL, to a host with a zone, with trailers, or with a field twice cannot be signed")
 	}
 	body, err := holdBody(req)
 	if err != nil {
 		return token.Action{}, err
 	}
 	a := token.Action{
-		Method: req.Method, RequestURI: req.URL.RequestURI(),
+		Method: req.Method, Host: req.Host, RequestURI: req.URL.RequestURI(),
 		ContentType: req.Header.Get("Content-Type"), ContentEncoding: req.Header.Get("Content-Encoding"),
 		BodySHA256: sha256.Sum256(body),
+	}
+	if a.Host == "" {
+		a.Host = req.URL.Host // what http.Request sends then
 	}
 	if a.Method == "" {
 		a.Method = http.MethodGet // what http.Request sends then
@@ -77,4 +82,20 @@ func SignAction(key crypto.Signer, issuer, challenge string, action token.Action
 // AuthorizeAction lets a request present an action token, in place of any other credential.
 func AuthorizeAction(req *http.Request, actionToken string) {
 	req.Header.Set("Authorization", "Claviger-Action "+actionToken)
+}
+
+// SignRequest signs a request in one step, without a challenge, and lets it present the signature, in place of any other credential. Issuer is the id of
+// the server, keyID what it gave the public key, both as the workload was configured with them; now is the time. The request must not change afterwards, and
+// is good once, for a minute: to send it again it is signed again. It fails like ActionOf and [token.SignRequest].
+func SignRequest(req *http.Request, key crypto.Signer, issuer, keyID string, now time.Time) error {
+	a, err := ActionOf(req)
+	if err != nil {
+		return err
+	}
+	text, err := token.SignRequest(key, token.RequestSpec{Issuer: issuer, KeyID: keyID, Action: a, Now: now})
+	if err != nil {
+		return fmt.Errorf("token/client: %w", err)
+	}
+	req.Header.Set("Authorization", "Claviger-Request "+text)
+	return nil
 }

@@ -31,7 +31,7 @@ func TestActionOfIsWhatServersSee(t *testing.T) {
 			t.Error(err)
 		}
 		seen = token.Action{
-			Method: r.Method, RequestURI: r.RequestURI, ContentType: r.Header.Get("Content-Type"),
+			Method: r.Method, Host: r.Host, RequestURI: r.RequestURI, ContentType: r.Header.Get("Content-Type"),
 			ContentEncoding: r.Header.Get("Content-Encoding"), BodySHA256: sha256.Sum256(body),
 		}
 	}))
@@ -96,6 +96,9 @@ func TestActionOfRefuses(t *testing.T) {
 		"a body that fails": func(r *http.Request) {
 			r.Body = io.NopCloser(io.MultiReader(strings.NewReader("x"), failingReader{failing}))
 		},
+		"a host with a zone":  func(r *http.Request) { r.URL.Host = "[fe80::1%25en0]" },
+		"a host beyond ASCII": func(r *http.Request) { r.Host = "bücher.example" },
+		"no host":             func(r *http.Request) { r.Host, r.URL.Host = "", "" },
 		"a method that none":  func(r *http.Request) { r.Method = "PO ST" },
 		"a media type broken": func(r *http.Request) { r.Header.Set("Content-Type", "a/b\r\nX: y") },
 	} {

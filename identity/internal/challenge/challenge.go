@@ -21,7 +21,7 @@ const (
 	KeyLen = 32
 
 	// MaxCarried bounds what a text carries, in bytes.
-	MaxCarried = 3 << 10
+	MaxCarried = 7 << 9
 
 	version  = 1
 	domain   = "claviger/challenge/v1\n"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -102,7 +103,7 @@ func TestAfter(t *testing.T) {
 	}{
 		{1, []uint64{5, 8}, false}, {2, []uint64{5, 8}, true}, {4, []uint64{5, 8}, true}, {5, []uint64{8}, true}, {8, nil, true},
 	} {
-		missing, complete := l.After(test.revision)
+		missing, complete, _ := l.After(test.revision)
 		var got []uint64
 		for _, r := range missing {
 			got = append(got, r.Revision)
@@ -122,30 +123,32 @@ func TestUnwritable(t *testing.T) {
 	bad := sample(5)
 	bad.ID = "a\nb"
 	l := parse(t, Append(file(2), key, sample(4), bad, sample(6)))
-	if _, complete := l.After(4); complete || l.Broken != 0 || l.Newest() != 6 {
+	if _, complete, _ := l.After(4); complete || l.Broken != 0 || l.Newest() != 6 {
 		t.Errorf("%+v", l)
 	}
-	if _, complete := l.After(5); !complete {
+	if _, complete, _ := l.After(5); !complete {
 		t.Error("from there on it is complete")
 	}
 }
 
 // TestCompact compares a compacted file with a naive reading of all that was
-// written, for random histories and every revision to go back to.
+// written, for random histories of some orgs and every revision to go back to: of an
+// org that is not said to be partial everything is known.
 func TestCompact(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
+	whole, parts := 0, 0
 	for range 300 {
 		var all []Record
 		revision := uint64(0)
 		for range rng.IntN(30) {
 			revision += rng.Uint64N(3)
-			r := Record{Revision: revision, Org: "or", Noun: "account", ID: fmt.Sprint(rng.IntN(5)), Verb: "v",
+			r := Record{Revision: revision, Org: fmt.Sprint("or", min(rng.IntN(6), 3)), Noun: "account", ID: fmt.Sprint(rng.IntN(5)), Verb: "v",
 				State: []string{"active", "inactive"}[rng.IntN(2)], SignedOut: rng.IntN(3) == 0}
 			all = append(all, r)
 		}
-		most := 1 + rng.IntN(6)
+		most := 1 + rng.IntN(12)
 		l := parse(t, parse(t, file(0, all...)).Compact(most).Bytes(key))
 		if len(all) > 0 && l.Newest() != revision {
 			t.Fatalf("the newest is %d, not %d", l.Newest(), revision)
@@ -153,8 +156,12 @@ func TestCompact(t *testing.T) {
 		if len(l.Records) > most+1 {
 			t.Fatalf("%d records, at most %d things", len(l.Records), most)
 		}
+		again := parse(t, parse(t, l.Bytes(key)).Compact(most).Bytes(key))
+		if !bytes.Equal(again.Bytes(key), l.Bytes(key)) {
+			t.Fatalf("compacted twice, it is another:\n%s\n%s", l.Bytes(key), again.Bytes(key))
+		}
 		for back := range revision + 1 {
-			missing, complete := l.After(back)
+			missing, complete, partial := l.After(back)
 			if !complete {
 				if back >= l.Base {
 					t.Fatalf("back to %d with base %d is not complete", back, l.Base)
@@ -163,15 +170,58 @@ func TestCompact(t *testing.T) {
 			}
 			got := map[string]Record{}
 			for _, r := range missing {
-				got[r.ID] = r
+				got[r.Org+r.ID] = r
 			}
-			for id, want := range naive(all, back) {
-				r, ok := got[id]
+			for _, want := range naive(all, back) {
+				if slices.Contains(partial, want.Org) {
+					parts++
+					continue
+				}
+				whole++
+				r, ok := got[want.Org+want.ID]
 				if !ok || r.State != want.State || want.SignedOut && !r.SignedOut {
-					t.Fatalf("back to %d: %s is %+v, it was left %+v", back, id, r, want)
+					t.Fatalf("back to %d: %s is %+v, it was left %+v", back, want.ID, r, want)
 				}
 			}
 		}
+	}
+	if whole == 0 || parts == 0 {
+		t.Errorf("%d things were known, and %d not: nothing was shown", whole, parts)
+	}
+}
+
+// TestNobodyPushesOthersOut: an org that narrows without end loses its own records, and
+// those of others stay whole.
+func TestNobodyPushesOthersOut(t *testing.T) {
+	var all []Record
+	add := func(org string, n int) {
+		for range n {
+			all = append(all, Record{Revision: uint64(len(all) + 1), Org: org, Noun: "credential", ID: fmt.Sprint("cr_", len(all)), Verb: "revoke", State: "revoked"})
+		}
+	}
+	add("small", 3)
+	add("loud", 200)
+	add("other", 10)
+	add("louder", 300)
+	l := parse(t, parse(t, file(0, all...)).Compact(50).Bytes(key))
+	missing, complete, partial := l.After(0)
+	counts := map[string]int{}
+	for _, r := range missing {
+		counts[r.Org]++
+	}
+	if !complete || !slices.Equal(partial, []string{"loud", "louder"}) || counts["small"] != 3 || counts["other"] != 10 || counts["loud"] != 18 || counts["louder"] != 18 {
+		t.Errorf("complete %v but for %v: %v", complete, partial, counts)
+	}
+	if _, _, partial := l.After(uint64(len(all))); partial != nil {
+		t.Errorf("%v, of what is not missing", partial)
+	}
+	if _, _, partial := l.After(203 - 18); !slices.Equal(partial, []string{"louder"}) {
+		t.Errorf("%v, of what loud has kept", partial)
+	}
+	// When there are more orgs than room, the oldest go, and everybody is told.
+	few := parse(t, parse(t, file(0, all...)).Compact(3).Bytes(key))
+	if _, complete, _ := few.After(0); complete || len(few.Records) > 4 {
+		t.Errorf("complete %v with %d records", complete, len(few.Records))
 	}
 }
 
@@ -180,8 +230,8 @@ func naive(all []Record, back uint64) map[string]Record {
 	out := map[string]Record{}
 	for _, r := range all {
 		if r.Revision > back {
-			r.SignedOut = r.SignedOut || out[r.ID].SignedOut
-			out[r.ID] = r
+			r.SignedOut = r.SignedOut || out[r.Org+"/"+r.ID].SignedOut
+			out[r.Org+"/"+r.ID] = r
 		}
 	}
 	return out
@@ -193,11 +243,11 @@ func TestBrokenMakesIncomplete(t *testing.T) {
 	data := file(2, sample(4), sample(5))
 	data[bytes.IndexByte(data, '\n')+3] ^= 1
 	l := parse(t, data)
-	if _, complete := l.After(3); complete {
+	if _, complete, _ := l.After(3); complete {
 		t.Error("complete with an altered line")
 	}
 	compact := l.Compact(10)
-	if _, complete := compact.After(3); complete || compact.Broken != 0 {
+	if _, complete, _ := compact.After(3); complete || compact.Broken != 0 {
 		t.Errorf("after compaction: %+v", compact)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,9 +17,10 @@ var ErrForeign = errors.New("fence: the file is of another database, or was alte
 
 // Log is what a file holds.
 type Log struct {
-	Base    uint64   // of what was narrowed after this revision, everything is here
-	Records []Record // in the order of their revisions
-	Broken  int      // lines that were altered
+	Base    uint64            // of what was narrowed after this revision, everything is here, but for
+	Partial map[string]uint64 // orgs of which that is so only after a later revision
+	Records []Record          // in the order of their revisions
+	Broken  int               // lines that were altered
 }
 
 // Parse reads a file. It fails only with ErrForeign, when the first line is not
@@ -48,6 +51,8 @@ func Parse(key, data []byte) (Log, error) {
 		switch {
 		case !ok:
 			l.Broken++
+		case r.Noun == forgotten:
+			l.forget(r.Org, r.Revision)
 		case r.Noun == unwritable:
 			l.Base = max(l.Base, r.Revision)
 			l.Records = append(l.Records, Seen(r.Revision))
@@ -78,15 +83,29 @@ func (l Log) Newest() uint64 {
 	return max(l.Base, l.Records[len(l.Records)-1].Revision)
 }
 
+// forget notes that of an org not everything is here that was narrowed up to a revision.
+func (l *Log) forget(org string, revision uint64) {
+	if l.Partial == nil {
+		l.Partial = map[string]uint64{}
+	}
+	l.Partial[org] = max(l.Partial[org], revision)
+}
+
 // After is what was narrowed after a revision, each thing once, and whether that
-// is all of it.
-func (l Log) After(revision uint64) (missing []Record, complete bool) {
+// is all of it, but for some orgs, in order.
+func (l Log) After(revision uint64) (missing []Record, complete bool, partial []string) {
 	for _, r := range l.merged() {
 		if r.Revision > revision && r.Noun != "" {
 			missing = append(missing, r)
 		}
 	}
-	return missing, revision >= l.Base && l.Broken == 0
+	for org, known := range l.Partial {
+		if revision < known {
+			partial = append(partial, org)
+		}
+	}
+	slices.Sort(partial)
+	return missing, revision >= l.Base && l.Broken == 0, partial
 }
 
 // merged is one record of each thing: how it was left, when that was, and
@@ -111,27 +130,76 @@ func (l Log) merged() []Record {
 }
 
 // Compact keeps one record of each thing, and of at most so many things. Beyond
-// them the oldest go, and the base rises to the last that went; so it does over
+// them the oldest go of those orgs that have the most, down to the same number of each:
+// nobody pushes out what others have. Only when there are more orgs than things are
+// the oldest of all to go, and the base rises to the last that went; so it does over
 // lines that were altered.
 func (l Log) Compact(most int) Log {
 	newest, records := l.Newest(), l.merged()
-	base := l.Base
+	out := Log{Base: l.Base}
 	if l.Broken > 0 {
-		base = newest // nobody knows what they were
+		out.Base = newest // nobody knows what they were
 	}
-	if over := len(records) - most; over > 0 {
-		base = max(base, records[over-1].Revision)
+	for org, revision := range l.Partial {
+		out.forget(org, revision)
+	}
+	counts := map[string]int{}
+	for _, r := range records {
+		counts[r.Org]++
+	}
+	if each := share(counts, most); each > 0 {
+		records = out.trim(records, each)
+	} else {
+		over := len(records) - most
+		out.Base = max(out.Base, records[over-1].Revision)
 		records = records[over:]
+	}
+	for org, revision := range out.Partial {
+		if revision <= out.Base {
+			delete(out.Partial, org)
+		}
 	}
 	if len(records) == 0 || records[len(records)-1].Revision < newest {
 		records = append(records, Seen(newest))
 	}
-	return Log{Base: base, Records: records}
+	out.Records = records
+	return out
+}
+
+// share is how many things of each org are kept so that there are at most so many.
+func share(counts map[string]int, most int) int {
+	sizes := slices.Sorted(maps.Values(counts))
+	for i, n := range sizes {
+		left := len(sizes) - i
+		if n*left > most {
+			return most / left
+		}
+		most -= n
+	}
+	return math.MaxInt
+}
+
+// trim keeps the newest records of each org.
+func (l *Log) trim(records []Record, each int) []Record {
+	counts, kept := map[string]int{}, make([]Record, 0, len(records))
+	for _, r := range slices.Backward(records) {
+		if counts[r.Org]++; counts[r.Org] > each {
+			l.forget(r.Org, r.Revision)
+			continue
+		}
+		kept = append(kept, r)
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 // Bytes is the whole file.
 func (l Log) Bytes(key []byte) []byte {
-	return Append(seal(nil, key, header(l.Base)), key, l.Records...)
+	out := seal(nil, key, header(l.Base))
+	for _, org := range slices.Sorted(maps.Keys(l.Partial)) {
+		out = Append(out, key, Record{Revision: l.Partial[org], Org: org, Noun: forgotten})
+	}
+	return Append(out, key, l.Records...)
 }
 
 // Add adds records.

@@ -100,6 +100,10 @@ func Append(dst, key []byte, records ...Record) []byte {
 	return dst
 }
 
+// forgotten is the noun of a line that says up to which revision things of an org were
+// dropped, when it had too many.
+const forgotten = "forgotten"
+
 // unwritable is the noun of a record whose texts no line can hold.
 const unwritable = "unwritable"
 

@@ -62,6 +62,9 @@ type ArrayEditor[V any] struct {
 	mine  bool // a.leaves is this editor's own
 }
 
+// At is Array.At on the state so far. The pointer is good until the next Put or Delete, and must not be written through.
+func (e *ArrayEditor[V]) At(slot uint32) *V { return e.a.At(slot) }
+
 // Put stores v in a slot.
 func (e *ArrayEditor[V]) Put(slot uint32, v V) {
 	p := e.page(slot)

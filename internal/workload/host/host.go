@@ -102,6 +102,34 @@ func (h *Host) Reopen() error {
 	return err
 }
 
+// Tune changes the configuration that the file is opened with the next time.
+func (h *Host) Tune(tune func(*identity.Config)) { tune(&h.cfg) }
+
+// Between closes the authority, has fn do something with the store that no authority has open and with the configuration, and opens
+// the same file again, as [Host.Reopen] does.
+func (h *Host) Between(fn func(identity.Store, identity.Config) error) error {
+	err := h.Authority.Close()
+	if err == nil {
+		err = h.lend(fn)
+	}
+	if err == nil {
+		err = h.open()
+	}
+	if err != nil {
+		err = errors.Join(err, os.RemoveAll(h.dir))
+	}
+	return err
+}
+
+func (h *Host) lend(fn func(identity.Store, identity.Config) error) (err error) {
+	st, err := sqlite.Open(context.Background(), h.Database())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	return fn(st, h.cfg)
+}
+
 // Close closes the authority and removes the folder.
 func (h *Host) Close() error {
 	return errors.Join(h.Authority.Close(), os.RemoveAll(h.dir))

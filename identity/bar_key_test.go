@@ -1,0 +1,201 @@
+package identity_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/claviger-go/claviger/identity"
+	"github.com/claviger-go/claviger/policy"
+)
+
+// TestBarsOfRotatedSecrets: who rotates a secret without a grace period, and cannot
+// have that stored, has given it up: it is refused at once, and revoked as soon as that
+// can be stored. With a grace period nothing was to end yet, and nothing does.
+func TestBarsOfRotatedSecrets(t *testing.T) {
+	for _, how := range failures() {
+		t.Run(how.name, func(t *testing.T) {
+			t.Parallel()
+			w, store := reluctant(t)
+			c := w.caller()
+			row, raw := w.apiToken(c.org, c.sa.ID, identity.APITokenSpec{Name: "api"})
+			boss := w.user(c.org, "boss")
+			must(w.in(c.org).GrantOwner(w.ctx, boss))(t)
+			in := w.as(c.org, boss)
+			held := must(w.id.Authenticate(w.ctx, raw))(t)
+
+			store.how.Store(how)
+			if !how.took {
+				made, err := in.RotateSecret(w.ctx, row.ID, time.Hour)
+				if err == nil || !made.Secret.IsZero() {
+					t.Fatalf("%v", err)
+				}
+				if bars, _ := w.id.Bars(); bars != 0 {
+					t.Errorf("%d bars of a rotation with grace", bars)
+				}
+			}
+			made, err := in.RotateSecret(w.ctx, row.ID, 0)
+			if !made.Secret.IsZero() || err == nil {
+				t.Fatalf("a secret came of what failed: %v", err)
+			}
+			store.how.Store(nil)
+			wantTurnedAway(t, "the old one", last(w.id.Authenticate(w.ctx, raw)))
+			if d := w.may(held, c.org, "wallets:read", policy.Root); d.Allowed {
+				t.Errorf("%+v", d)
+			}
+			if err := last(w.id.Authenticate(w.ctx, c.bearer)); err != nil {
+				t.Errorf("another credential of the account: %v", err)
+			}
+			w.id.Retry(w.ctx)
+			if bars, _ := w.id.Bars(); bars != 0 {
+				t.Errorf("%d bars are left", bars)
+			}
+			w.reopen()
+			wantTurnedAway(t, "after a restart", last(w.id.Authenticate(w.ctx, raw)))
+			if got := must(w.in(c.org).Credential(w.ctx, row.ID))(t); got.State != identity.CredentialRevoked || (got.Successor != "") != how.took {
+				t.Errorf("%s, replaced by %q", got.State, got.Successor)
+			}
+		})
+	}
+}
+
+// TestBarsOfRotationsNeedTheRight: nobody ends another's credential by rotating it
+// while nothing can be stored, and nothing of another type is ended.
+func TestBarsOfRotationsNeedTheRight(t *testing.T) {
+	for _, how := range []*failure{failures()[0], failures()[2]} {
+		w, store := reluctant(t)
+		c := w.caller()
+		row, raw := w.apiToken(c.org, c.sa.ID, identity.APITokenSpec{Name: "api"})
+		nobody, peer := w.as(c.org, w.user(c.org, "nobody")), w.id.As(c.peer).In(c.org)
+		store.how.Store(how)
+		for _, in := range []*identity.OrgAdmin{nobody, peer} {
+			if _, err := in.RotateSecret(w.ctx, row.ID, 0); err == nil {
+				t.Error("it was done")
+			}
+		}
+		if bars, _ := w.id.Bars(); bars != 0 {
+			t.Errorf("%s: %d bars", how.name, bars)
+		}
+		_, _ = w.in(c.org).RotateSecret(w.ctx, c.sa.Key.ID, 0) // a public key
+		store.how.Store(nil)
+		w.id.Retry(w.ctx)
+		if got := must(w.in(c.org).Credential(w.ctx, c.sa.Key.ID))(t); got.State != identity.CredentialActive {
+			t.Errorf("%s: a key was ended as a secret: %s", how.name, got.State)
+		}
+		if err := last(w.id.Authenticate(w.ctx, raw)); err != nil {
+			t.Errorf("%s: %v", how.name, err)
+		}
+	}
+}
+
+// TestBarsOfSigningKeys: a compromised key that cannot be recorded as such is trusted no
+// more: no access token is taken or made, whoever's, and no key set is handed out; what
+// stands on no token goes on.
+func TestBarsOfSigningKeys(t *testing.T) {
+	for i, how := range failures() {
+		if how.update != nil {
+			continue // of tables that this call does not write to
+		}
+		t.Run(how.name, func(t *testing.T) {
+			t.Parallel()
+			w, store := reluctant(t)
+			c := w.caller()
+			_, raw := w.apiToken(c.org, c.sa.ID, identity.APITokenSpec{Name: "api"})
+			kid := w.currentKey()
+			admin := w.sys()
+			if i%2 == 1 {
+				boss := w.user(w.id.SystemOrg(), "boss")
+				must(w.in(w.id.SystemOrg()).GrantOwner(w.ctx, boss))(t)
+				admin = w.id.As(w.login(w.id.SystemOrg(), boss))
+			}
+			watched, done := w.id.Watch(w.ctx, c.held)
+			defer done()
+			store.how.Store(how)
+			if err := last(admin.CompromiseSigningKey(w.ctx, kid)); err == nil {
+				t.Fatal("it was stored")
+			}
+			store.how.Store(nil)
+			for _, text := range []string{c.bearer, c.narrow, c.acting, c.acted} {
+				wantTurnedAway(t, "an access token", last(w.id.Authenticate(w.ctx, text)))
+			}
+			if d := w.may(c.held, c.org, "wallets:read", policy.Root); d.Reason != policy.ReasonTokenRevoked {
+				t.Errorf("%+v", d)
+			}
+			if !over(watched) {
+				t.Error("a watch goes on")
+			}
+			if d := w.may(c.vouched, c.org, "wallets:read", policy.Root); !d.Allowed {
+				t.Errorf("a session: %+v", d)
+			}
+			if err := last(w.id.Authenticate(w.ctx, raw)); err != nil {
+				t.Errorf("an API token: %v", err)
+			}
+			if !how.took {
+				for what, err := range map[string]error{
+					"a token":   last(w.id.ExchangeAssertion(w.ctx, w.assertion(c.sa.Key.ID, c.sa.ID, c.key), identity.TokenRequest{})),
+					"a key set": last(w.id.JWKS(w.ctx)),
+				} {
+					if !errors.Is(err, identity.ErrBusy) {
+						t.Errorf("%s: %v", what, err)
+					}
+				}
+			}
+			w.id.Retry(w.ctx)
+			if bars, _ := w.id.Bars(); bars != 0 {
+				t.Errorf("%d bars are left", bars)
+			}
+			if now := w.currentKey(); now == kid {
+				t.Error("the key goes on signing")
+			}
+			wantTurnedAway(t, "when it is stored", last(w.id.Authenticate(w.ctx, c.bearer)))
+			if err := last(w.id.Authenticate(w.ctx, w.bearer(c.sa, c.key))); err != nil {
+				t.Errorf("a new token: %v", err)
+			}
+			w.reopen()
+			wantTurnedAway(t, "after a restart", last(w.id.Authenticate(w.ctx, c.bearer)))
+		})
+	}
+}
+
+// TestBarsOfSigningKeysNeedTheRight: nobody stops the whole instance by calling a key
+// compromised while nothing can be stored, nor by one that is not there.
+func TestBarsOfSigningKeysNeedTheRight(t *testing.T) {
+	for _, how := range []*failure{failures()[0], failures()[2]} {
+		w, store := reluctant(t)
+		c := w.caller()
+		boss := w.user(c.org, "boss")
+		must(w.in(c.org).GrantOwner(w.ctx, boss))(t)
+		as, kid := w.id.As(w.login(c.org, boss)), w.currentKey()
+		store.how.Store(how)
+		for what, err := range map[string]error{
+			"an owner of an org": last(as.CompromiseSigningKey(w.ctx, kid)),
+			"no key":             last(w.sys().CompromiseSigningKey(w.ctx, "absent")),
+		} {
+			if err == nil {
+				t.Errorf("%s: it was done", what)
+			}
+		}
+		store.how.Store(nil)
+		if bars, _ := w.id.Bars(); bars != 0 {
+			t.Errorf("%s: %d bars", how.name, bars)
+		}
+		if err := last(w.id.Authenticate(w.ctx, c.bearer)); err != nil {
+			t.Errorf("%s: %v", how.name, err)
+		}
+	}
+}
+
+// currentKey is the id of the key that signs.
+func (w *world) currentKey() string {
+	w.t.Helper()
+	for k, err := range w.sys().AllSigningKeys(w.ctx) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if k.State == identity.KeyCurrent {
+			return k.ID
+		}
+	}
+	w.t.Fatal("no key signs")
+	return ""
+}

@@ -1,0 +1,65 @@
+package identity
+
+import "github.com/claviger-go/claviger/policy"
+
+// This file is where it is judged whether a call may narrow somebody: stop,
+// sign out, deny, or take away. It takes the powers over management that whoever
+// is narrowed has, or identity:contain: so nobody takes the keys from those who
+// could stop it. What else they can do does not matter.
+
+// contains judges calls that narrow an account.
+func (c *change) contains(a Account) error { return c.containsSubject(a.Org, string(a.ID)) }
+
+// containsSubject judges calls that narrow an account, or a group in what it has
+// been given, directly or through the groups it is in. It looks at rights as they
+// were before the change, which may be what takes them away. Everybody may narrow
+// itself.
+func (c *change) containsSubject(org OrgID, subject string) error {
+	if c.who.system || c.who.is(AccountID(subject)) {
+		return nil
+	}
+	v, err := c.before(org)
+	if err != nil {
+		return err
+	}
+	home, err := c.before(c.who.principal.org)
+	if err != nil {
+		return err
+	}
+	if c.permitName(PermContain, policy.Root) == nil {
+		return nil
+	}
+	for b := range v.bindingsAbove(subject) {
+		if err := c.judged.look(); err != nil {
+			return err
+		}
+		if b.Effect != policy.Allow {
+			continue
+		}
+		manages := c.judged.managing(v.rules, b.Role)
+		if manages == nil {
+			continue
+		}
+		if err := c.holdsAt(home, org, b, manages); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// containsAll is contains for every account that is a subject or in it.
+func (c *change) containsAll(org OrgID, subject string) error {
+	if c.who.system {
+		return nil
+	}
+	v, err := c.view(org)
+	if err != nil {
+		return err
+	}
+	for id := range v.rules.Accounts(subject) {
+		if err := c.containsSubject(org, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

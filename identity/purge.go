@@ -1,0 +1,174 @@
+package identity
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+)
+
+// What is deleted leaves a row, which keeps its id and its name taken, and events
+// that say what it was. A purge forgets both: the row with all that hangs on it, and,
+// in the log, what was before and after. That an event took place, when, by whom
+// and with what hash stays, so the log still verifies.
+//
+// Purges are for the host only. They cannot be undone, and do not reach what lies
+// outside of the database: backups, exports, and what followers have kept. Whoever
+// guesses what was forgotten word for word can tell by the hash that the guess is
+// right. What the host wrote as the reason of a call stays, too. The file has the
+// bytes until SQLite uses their pages again; VACUUM makes it do so.
+
+const verbPurge = "purge"
+
+// Purged is what a purge found to forget.
+type Purged struct {
+	Rows   int // that were removed
+	Events int // that said what was before or after, and do no more
+}
+
+// PurgeAccount forgets a deleted account: its row, and so its name and its
+// external id, which can be given again, though never its id; its credentials,
+// memberships, bindings and direct permissions; and what events say of these. It
+// is for the host only, and fails with ErrInUse for an account that is not
+// deleted, and with ErrNotFound for one that was purged.
+func (o *OrgAdmin) PurgeAccount(ctx context.Context, id AccountID) (Purged, error) {
+	return o.purge(ctx, "PurgeAccount", nounAccount, string(id), id.valid(), aboutAccount(id), func(c *change) (int, error) {
+		a, err := c.tx.Accounts().Find(c.ctx, o.org, id)
+		if err == nil && a.State != AccountDeleted {
+			err = notDeleted(nounAccount, string(id), string(a.State))
+		}
+		if err != nil {
+			return 0, err
+		}
+		return c.purgeAccount(a)
+	})
+}
+
+// PurgeGroup forgets a deleted group, so that its name can be given again, and
+// what events say of it. It is for the host only, and fails like PurgeAccount.
+func (o *OrgAdmin) PurgeGroup(ctx context.Context, id GroupID) (Purged, error) {
+	return o.purge(ctx, "PurgeGroup", nounGroup, string(id), id.valid(), aboutRow(nounGroup, string(id)), func(c *change) (int, error) {
+		g, err := c.tx.Groups().Find(c.ctx, o.org, id)
+		if err == nil && !g.Deleted {
+			err = notDeleted(nounGroup, string(id), "in use")
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := c.tx.Groups().Delete(c.ctx, o.org, id); err != nil {
+			return 0, err
+		}
+		return 1, c.record(o.org, nounGroup, string(id), verbPurge, nil, nil)
+	})
+}
+
+// PurgeRole forgets a deleted role, so that its name can be given again, and what
+// events say of it. It is for the host only, and fails like PurgeAccount.
+func (o *OrgAdmin) PurgeRole(ctx context.Context, id RoleID) (Purged, error) {
+	return o.purge(ctx, "PurgeRole", nounRole, string(id), id.valid(), aboutRow(nounRole, string(id)), func(c *change) (int, error) {
+		r, err := c.tx.Roles().Find(c.ctx, o.org, id)
+		if err == nil && !r.Deleted {
+			err = notDeleted(nounRole, string(id), string(r.State))
+		}
+		if err != nil {
+			return 0, err
+		}
+		return 1, c.purgeRole(r)
+	})
+}
+
+func notDeleted(noun, id, state string) error {
+	return &Error{Kind: ErrInUse, Entity: noun, ID: id, Err: errText("is " + state + ": delete it first")}
+}
+
+// purge removes rows, and then what the log says of them.
+func (o *OrgAdmin) purge(ctx context.Context, op, noun, id string, valid bool, about func(*Event) bool, rows func(*change) (int, error)) (Purged, error) {
+	if !o.who.system {
+		return Purged{}, &Error{Kind: ErrDenied, Op: op, Entity: noun, Err: errText("only System purges")}
+	}
+	if !valid {
+		return Purged{}, wrap(op, &Error{Kind: ErrInvalid, Entity: noun, ID: clip(id), Field: "ID"})
+	}
+	// The log is long. It is read before the door, where nobody waits; inside, only
+	// what has come since is left.
+	seen := traces{about: about}
+	for more := o.tx == nil; more; {
+		err := o.read(ctx, op, o.org, func(ctx context.Context, tx Txn) (err error) {
+			more, err = seen.read(ctx, tx.Changes(), o.org)
+			return err
+		})
+		if err != nil {
+			return Purged{}, err
+		}
+	}
+	var out Purged
+	err := o.write(ctx, op, o.org, func(c *change) (err error) {
+		if out.Rows, err = rows(c); err != nil {
+			return err
+		}
+		found := seen.clone()
+		for more := true; more; {
+			if more, err = found.read(c.ctx, c.tx.Changes(), o.org); err != nil {
+				return err
+			}
+		}
+		out.Events, err = c.tx.Changes().Purge(c.ctx, o.org, found.seqs)
+		return err
+	})
+	if err != nil {
+		return Purged{}, err
+	}
+	return out, nil
+}
+
+// traces are the events of a log that say something about a subject.
+type traces struct {
+	about func(*Event) bool
+	at    uint64   // the last event that was looked at
+	seqs  []uint64 // of those that say something
+}
+
+func (t *traces) clone() *traces {
+	return &traces{about: t.about, at: t.at, seqs: append([]uint64(nil), t.seqs...)}
+}
+
+// read looks at one page, and reports whether there may be more.
+func (t *traces) read(ctx context.Context, log Changes, org OrgID) (more bool, err error) {
+	events, err := log.Page(ctx, org, EventFilter{}, t.at, auditPage)
+	if err != nil {
+		return false, err
+	}
+	for i := range events {
+		e := &events[i]
+		t.at = e.Seq
+		if (e.Before != nil || e.After != nil) && t.about(e) {
+			t.seqs = append(t.seqs, e.Seq)
+		}
+	}
+	return len(events) == auditPage, nil
+}
+
+func aboutRow(noun, id string) func(*Event) bool {
+	return func(e *Event) bool { return e.Noun == noun && e.ID == id }
+}
+
+// aboutAccount recognizes the events of an account and of what belongs to one:
+// rows whose account, subject or member it is, and roles of its own. What it did
+// to others is theirs.
+func aboutAccount(id AccountID) func(*Event) bool {
+	own := directPrefix(id)
+	of := func(text []byte) bool {
+		if !bytes.Contains(text, []byte(id)) && !bytes.Contains(text, []byte(own)) {
+			return false
+		}
+		var row struct {
+			Account, Subject, Member, Name string
+			Anonymous                      bool
+		}
+		_ = json.Unmarshal(text, &row) // of a noun in which one of them is no text, the others say it
+		return row.Account == string(id) || row.Subject == string(id) || row.Member == string(id) || row.Anonymous && strings.HasPrefix(row.Name, own)
+	}
+	return func(e *Event) bool {
+		return e.Noun == nounAccount && e.ID == string(id) || of(e.Before) || of(e.After)
+	}
+}

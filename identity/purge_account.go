@@ -1,0 +1,128 @@
+package identity
+
+// purgeAccount removes a deleted account and all that hangs on it, each with its
+// event, for those who follow: of what it was the events say nothing.
+func (c *change) purgeAccount(a Account) (rows int, err error) {
+	d, err := c.draft(a.Org)
+	if err != nil {
+		return 0, err
+	}
+	of := func(field Field, value string) Query {
+		return Query{Org: a.Org, Where: []Cond{{Field: field, Value: value}}}
+	}
+	for _, purge := range []func() (int, error){
+		func() (int, error) {
+			return purgeAll(c, c.tx.Credentials(), credentialID, of(FieldAccount, string(a.ID)), func(k Credential) error {
+				d.dropCredential(k)
+				return c.record(a.Org, nounCredential, string(k.ID), verbPurge, nil, nil)
+			})
+		},
+		func() (int, error) {
+			return purgeAll(c, c.tx.RevokedTokens(), RevokedToken.Key, of(FieldAccount, string(a.ID)), func(r RevokedToken) error {
+				d.revoked = d.revoked.without(r.Key())
+				return nil // of an account that is not there no token is alive
+			})
+		},
+		func() (int, error) {
+			return purgeAll(c, c.tx.Members(), Member.Key, of(FieldMember, string(a.ID)), func(m Member) error {
+				d.editRules().RemoveMember(string(m.Group), ruleID(m.Member))
+				return c.record(a.Org, nounMember, string(m.Key()), verbPurge, nil, nil)
+			})
+		},
+		func() (int, error) {
+			return purgeAll(c, c.tx.Bindings(), bindingID, of(FieldSubject, string(a.ID)), func(b Binding) error {
+				d.editRules().RemoveBinding(string(b.ID))
+				return c.record(a.Org, nounBinding, string(b.ID), verbPurge, nil, nil)
+			})
+		},
+		func() (int, error) { return c.purgeDirect(a) },
+	} {
+		n, err := purge()
+		if err != nil {
+			return 0, err
+		}
+		rows += n
+	}
+	if err := c.tx.Usage().Purge(c.ctx, a.Org, a.ID); err != nil {
+		return 0, err
+	}
+	if err := c.tx.Accounts().Delete(c.ctx, a.Org, a.ID); err != nil {
+		return 0, err
+	}
+	d.removeAccount(a.ID)
+	return rows + 1, c.record(a.Org, nounAccount, string(a.ID), verbPurge, nil, nil)
+}
+
+// purgeDirect removes the roles of an account's own. One that somebody else was
+// bound to by hand stays.
+func (c *change) purgeDirect(a Account) (rows int, err error) {
+	q := Query{Org: a.Org, Where: []Cond{{Field: FieldAnonymous, Value: "1"}, {Field: FieldName, Prefix: true, Value: directPrefix(a.ID)}}}
+	for q.Limit = 1000; ; {
+		page, err := c.tx.Roles().Page(c.ctx, q)
+		if err != nil {
+			return 0, err
+		}
+		for _, r := range page {
+			q.After = string(r.ID)
+			n, err := c.tx.Bindings().Count(c.ctx, c.having(FieldRole, string(r.ID)))
+			if err != nil {
+				return 0, err
+			}
+			if n > 0 {
+				continue
+			}
+			if err := c.purgeRole(r); err != nil {
+				return 0, err
+			}
+			rows++
+		}
+		if len(page) < q.Limit {
+			return rows, nil
+		}
+	}
+}
+
+func (c *change) purgeRole(r Role) error {
+	if err := c.tx.Roles().Delete(c.ctx, r.Org, r.ID); err != nil {
+		return err
+	}
+	d, err := c.draft(r.Org)
+	if err != nil {
+		return err
+	}
+	d.editRules().RemoveRole(string(r.ID))
+	return c.record(r.Org, nounRole, string(r.ID), verbPurge, nil, nil)
+}
+
+// purgeAll deletes every row that a query selects.
+func purgeAll[T any, K ~string](c *change, table Table[T, K], key func(T) K, q Query, gone func(T) error) (n int, err error) {
+	for q.Limit = 1000; ; {
+		rows, err := table.Page(c.ctx, q)
+		if err != nil {
+			return n, err
+		}
+		for _, row := range rows {
+			if err := table.Delete(c.ctx, q.Org, key(row)); err != nil {
+				return n, err
+			}
+			if err := gone(row); err != nil {
+				return n, err
+			}
+			n++
+		}
+		if len(rows) < q.Limit {
+			return n, nil
+		}
+	}
+}
+
+func credentialID(k Credential) CredentialID { return k.ID }
+
+// dropCredential forgets a credential, and its secret.
+func (d *draft) dropCredential(k Credential) {
+	d.editCredentials().Delete(string(k.ID))
+	if k.Digest != nil {
+		k.State = CredentialRevoked // which the index of secrets takes for gone
+		d.secrets = append(d.secrets, k)
+	}
+}
