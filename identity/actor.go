@@ -113,9 +113,9 @@ func (o *OrgAdmin) WithRequestID(id string) *OrgAdmin { return o.Admin.WithReque
 // In selects the org that the calls concern.
 func (s *Admin) In(org OrgID) *OrgAdmin { return &OrgAdmin{Admin: *s, org: org} }
 
-// Org is the org that the calls concern. Whether there is one is not known before a
-// call. To read its row there is [Admin.Org].
-func (o *OrgAdmin) Org() OrgID { return o.org }
+// OrgID is the org that the calls concern. Whether there is one is not known before
+// a call. To read its row there is [Admin.Org].
+func (o *OrgAdmin) OrgID() OrgID { return o.org }
 
 // scoped are the calls that are not simply checked at Root; they call permit
 // themselves.
@@ -125,6 +125,8 @@ func scoped(op string) bool {
 		return true
 	case "AddPublicKey", "CreateAPIToken", "CreateClientSecret", "NewEnrollCode", "RotateSecret", "NewKeyChallenge", "RotatePublicKey", "RevokeToken", "RevokeTokenID",
 		"RenameCredential", "DisableCredential", "RevokeCredential": // one's own need no permission
+		return true
+	case "Elevate", "EndElevation": // are for one's own only
 		return true
 	}
 	return false

@@ -266,8 +266,9 @@ func (b *bar) add(call *pending, reason policy.Reason) {
 }
 
 // bound keeps to maxBars. What has to go is of the org that has the most, which
-// is refused whole for it: the latest, or else preferably one without calls. It
-// returns the org that it closed.
+// is refused whole for it: the latest, or else preferably one without calls. A bar
+// of a signing key stays, since it protects every org. It returns the org that it
+// closed.
 func bound(all map[subject]*bar, latest subject) (closed OrgID) {
 	if len(all) <= maxBars {
 		return ""
@@ -275,7 +276,7 @@ func bound(all map[subject]*bar, latest subject) (closed OrgID) {
 	total, count := 0, map[OrgID]int{}
 	org := latest.org
 	for s := range all {
-		if s.noun != nounOrg {
+		if s.noun != nounOrg && s.noun != nounSigningKey {
 			total++
 			if count[s.org]++; count[s.org] > count[org] {
 				org = s.org
@@ -286,9 +287,9 @@ func bound(all map[subject]*bar, latest subject) (closed OrgID) {
 		return ""
 	}
 	drop := latest
-	if latest.org != org || latest.noun == nounOrg {
+	if latest.org != org || latest.noun == nounOrg || latest.noun == nounSigningKey {
 		for s, b := range all {
-			if s.org == org && s.noun != nounOrg {
+			if s.org == org && s.noun != nounOrg && s.noun != nounSigningKey {
 				if drop = s; len(b.calls) == 0 {
 					break
 				}

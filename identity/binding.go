@@ -26,7 +26,7 @@ type Binding struct {
 	Reason    string    // free text, at most 1,024 bytes
 	Immutable bool      // cannot be deleted through As
 	// Eligible makes it a binding that is not in force: its subject, an account, may
-	// switch it on for at most this long, see [Authority.Elevate]. Zero is in force.
+	// switch it on for at most this long, see [OrgAdmin.Elevate]. Zero is in force.
 	Eligible time.Duration
 	Elevates BindingID // made by Elevate: of this binding; empty is none
 	Meta
@@ -60,7 +60,7 @@ type BindingSpec struct {
 	Reason    string // free text, at most 1,024 bytes
 	Immutable bool   // cannot be made or deleted through As
 	// Eligible makes a binding of an account that is not in force until the account
-	// switches it on, for at most this long at once: see [Authority.Elevate]. Making one
+	// switches it on, for at most this long at once: see [OrgAdmin.Elevate]. Making one
 	// takes what making it in force takes. Between a second and 24 hours; zero is in
 	// force.
 	Eligible time.Duration
@@ -115,7 +115,7 @@ func (o *OrgAdmin) GrantOwner(ctx context.Context, user AccountID) (BindingResul
 
 func (o *OrgAdmin) makeBinding(ctx context.Context, op string, spec BindingSpec) (out BindingResult, err error) {
 	defer o.compileAhead(ctx, op, spec.Scope, spec)()
-	may := func(c *change) error {
+	authorize := func(c *change) error {
 		switch {
 		case !scoped(op):
 			return nil
@@ -124,7 +124,7 @@ func (o *OrgAdmin) makeBinding(ctx context.Context, op string, spec BindingSpec)
 		}
 		return c.permit(spec.Scope)
 	}
-	anew := func(c *change) (out BindingResult, err error) {
+	build := func(c *change) (out BindingResult, err error) {
 		if op != "CreateBinding" {
 			found, exists, err := c.sameBinding(o.org, spec)
 			if err != nil {
@@ -149,8 +149,8 @@ func (o *OrgAdmin) makeBinding(ctx context.Context, op string, spec BindingSpec)
 		return out, err
 	}
 	return create(ctx, &o.Admin, op, o.org, creation[BindingResult]{
-		noun: nounBinding, input: spec, may: may, make: anew,
-		made: func(r BindingResult) []string { return []string{string(r.ID)} },
+		noun: nounBinding, input: spec, authorize: authorize, create: build,
+		ids: func(r BindingResult) []string { return []string{string(r.ID)} },
 		find: func(c *change, made []string) (out BindingResult, err error) {
 			if out.Binding, err = c.tx.Bindings().Find(c.ctx, o.org, BindingID(made[0])); err != nil {
 				return out, err
@@ -368,16 +368,26 @@ func (c *change) mayDelete(b Binding) error {
 	if b.Immutable && !c.who.system {
 		return &Error{Kind: ErrDenied, Entity: nounBinding, ID: string(b.ID), Err: errText("is immutable")}
 	}
-	if RoleID(b.Role).valid() {
-		row, err := c.tx.Roles().Find(c.ctx, b.Org, RoleID(b.Role))
-		if err == nil {
-			err = row.unlockedMembers()
-		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
+	if err := c.unlockedMembers(b); err != nil {
+		return err
 	}
 	return c.mayUnbind(b)
+}
+
+// unlockedMembers refuses that a binding like this one is made or deleted while its
+// role is locked.
+func (c *change) unlockedMembers(b Binding) error {
+	if !RoleID(b.Role).valid() {
+		return nil
+	}
+	row, err := c.tx.Roles().Find(c.ctx, b.Org, RoleID(b.Role))
+	if err == nil {
+		err = row.unlockedMembers()
+	}
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // deleteBinding removes a binding, and what was switched on of it; whether it may is

@@ -115,11 +115,11 @@ func TestBoundaryKeepsItsRole(t *testing.T) {
 	must(in.SetBoundary(w.ctx, u, string(r)))(t)
 	must(in.DeactivateAccount(w.ctx, u))(t) // it could come back
 	same := w.unchanged()
-	wantKind(t, in.DeleteRole(w.ctx, r), identity.ErrInUse)
+	wantKind(t, in.DeleteRole(w.ctx, r, identity.IfUnused), identity.ErrInUse)
 	wantKind(t, last(in.ArchiveRole(w.ctx, r)), identity.ErrInUse)
 	same()
 	must(in.DeleteAccount(w.ctx, u))(t) // it cannot
-	if err := in.DeleteRole(w.ctx, r); err != nil {
+	if err := in.DeleteRole(w.ctx, r, identity.IfUnused); err != nil {
 		t.Error(err)
 	}
 }

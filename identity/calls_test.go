@@ -22,6 +22,7 @@ type call struct {
 	inSystem bool     // checked in the system org
 	reads    bool     // writes nothing
 	hostOnly bool     // refused to every principal
+	own      bool     // of targets.User alone, which needs no permission for it
 	still    bool     // finds nothing to change
 	holds    []string // what its actor has to hold at Root besides
 	run      func(ctx context.Context, s *identity.Admin, x targets) error
@@ -39,6 +40,7 @@ type targets struct {
 	Archived   identity.RoleID
 	Bound      identity.RoleID // without permissions
 	Binding    identity.BindingID
+	Eligible   identity.BindingID    // of User
 	Credential identity.CredentialID // of User
 	Disabled   identity.CredentialID // of User
 	Secret     identity.CredentialID // an API token of User
@@ -76,6 +78,7 @@ func (w *world) targets(slug string) targets {
 		must(in.ArchiveRole(ctx, x.Archived))(w.t)
 		x.Bound = must(in.CreateRole(ctx, identity.RoleSpec{Name: "bound"}))(w.t).ID
 		x.Binding = must(in.CreateBinding(ctx, identity.BindingSpec{Subject: identity.SubjectID(x.User), Role: "bound", Scope: policy.Root}))(w.t).ID
+		x.Eligible = must(in.CreateBinding(ctx, identity.BindingSpec{Subject: identity.SubjectID(x.User), Role: "bound", Scope: policy.Root, Eligible: time.Hour}))(w.t).ID
 		x.Credential = must(in.AddPublicKey(ctx, x.User, identity.PublicKeySpec{UnprovenPublicKey: first}))(w.t).ID
 		x.Disabled = must(in.AddPublicKey(ctx, x.User, identity.PublicKeySpec{UnprovenPublicKey: second}))(w.t).ID
 		must(in.DisableCredential(ctx, x.Disabled))(w.t)
@@ -87,6 +90,14 @@ func (w *world) targets(slug string) targets {
 	}
 	x.Token = w.tokenOf(x.Org, x.User, x.Credential, "01jtoken")
 	return x
+}
+
+// by is who a call succeeds for.
+func (c call) by(w *world, x targets) *identity.Admin {
+	if c.own {
+		return w.id.As(w.login(x.Org, x.User))
+	}
+	return w.sys()
 }
 
 func last[A any](_ A, err error) error { return err }
@@ -223,7 +234,7 @@ func calls() map[string]call {
 		"UpdateGroup": {run: in(func(c C, o O, x targets) error {
 			return last(o.UpdateGroup(c, x.Group, identity.GroupPatch{Name: &name}))
 		})},
-		"DeleteGroup": {run: in(func(c C, o O, x targets) error { return o.DeleteGroup(c, x.Group) })},
+		"DeleteGroup": {run: in(func(c C, o O, x targets) error { return o.DeleteGroup(c, x.Group, identity.IfUnused) })},
 		"AddMember": {run: in(func(c C, o O, x targets) error {
 			return last(o.AddMember(c, x.Group, identity.SubjectID(x.User)))
 		})},
@@ -245,7 +256,7 @@ func calls() map[string]call {
 		})},
 		"ArchiveRole":   {run: in(func(c C, o O, x targets) error { return last(o.ArchiveRole(c, x.Role)) })},
 		"UnarchiveRole": {run: in(func(c C, o O, x targets) error { return last(o.UnarchiveRole(c, x.Archived)) })},
-		"DeleteRole":    {run: in(func(c C, o O, x targets) error { return o.DeleteRole(c, x.Role) })},
+		"DeleteRole":    {run: in(func(c C, o O, x targets) error { return o.DeleteRole(c, x.Role, identity.IfUnused) })},
 
 		"CreateBinding": {run: in(func(c C, o O, x targets) error {
 			return last(o.CreateBinding(c, identity.BindingSpec{Subject: identity.SubjectID(x.Group), Role: string(x.Role), Scope: policy.Root}))
@@ -269,6 +280,11 @@ func calls() map[string]call {
 			return last(o.PermissionsOn(c, identity.AccountRequest{Account: x.User, Path: policy.Root}))
 		})},
 		"DeleteBinding": {run: in(func(c C, o O, x targets) error { return o.DeleteBinding(c, x.Binding) })},
+		"Elevate":       {own: true, run: in(func(c C, o O, x targets) error { return last(o.Elevate(c, x.Eligible, time.Minute, "why")) })},
+		"EndElevation": {own: true, still: true, run: in(func(c C, o O, x targets) error {
+			_, _ = o.Elevate(c, x.Eligible, time.Minute, "why") // so that there is something to end, for whom there is
+			return last(o.EndElevation(c, x.Eligible))
+		})},
 		"MoveSubtree": {still: true, holds: allManagement(), run: in(func(c C, o O, _ targets) error {
 			return last(o.MoveSubtree(c, places[0], places[1]))
 		})},
@@ -280,10 +296,10 @@ func calls() map[string]call {
 			return deletedFirst(func() error { return last(o.PurgeAccount(c, x.User)) }, func() error { return last(o.DeleteAccount(c, x.User)) })
 		})},
 		"PurgeGroup": {hostOnly: true, run: in(func(c C, o O, x targets) error {
-			return deletedFirst(func() error { return last(o.PurgeGroup(c, x.Group)) }, func() error { return o.DeleteGroup(c, x.Group) })
+			return deletedFirst(func() error { return last(o.PurgeGroup(c, x.Group)) }, func() error { return o.DeleteGroup(c, x.Group, identity.IfUnused) })
 		})},
 		"PurgeRole": {hostOnly: true, run: in(func(c C, o O, x targets) error {
-			return deletedFirst(func() error { return last(o.PurgeRole(c, x.Role)) }, func() error { return o.DeleteRole(c, x.Role) })
+			return deletedFirst(func() error { return last(o.PurgeRole(c, x.Role)) }, func() error { return o.DeleteRole(c, x.Role, identity.IfUnused) })
 		})},
 
 		"AddPublicKey": {run: in(func(c C, o O, x targets) error {
@@ -384,9 +400,9 @@ func calls() map[string]call {
 }
 
 // notCalls are the methods that neither read nor write the database: In
-// selects an org, With takes attributes, the other With… a name for the call, Vouch is a way in, and like AccountsByExternalID only for System.
+// selects an org, which OrgID tells, With takes attributes, the other With… a name for the call, Vouch is a way in, and like AccountsByExternalID only for System.
 func notCalls() map[string]bool {
-	return map[string]bool{"In": true, "With": true, "WithRequestID": true, "WithIdempotencyKey": true, "Vouch": true, "AccountsByExternalID": true}
+	return map[string]bool{"In": true, "OrgID": true, "With": true, "WithRequestID": true, "WithIdempotencyKey": true, "Vouch": true, "AccountsByExternalID": true}
 }
 
 // TestPermissionTable holds the table of permissions complete: every method of

@@ -12,7 +12,7 @@ import (
 type DeleteMode uint8
 
 const (
-	// IfUnused fails with ErrInUse while anything is linked to it. It is the default.
+	// IfUnused fails with ErrInUse while anything is linked to it.
 	IfUnused DeleteMode = iota
 	// Cascade takes the links away in the same transaction, each with its own event,
 	// and is judged like taking them away one by one, before the first of them goes:
@@ -20,6 +20,13 @@ const (
 	// keeps from somebody, and to manage what those do who lose by it. More than MaxBulk of them fail with ErrLimit.
 	Cascade
 )
+
+func (m DeleteMode) check(noun string) error {
+	if m > Cascade {
+		return invalid(noun, "mode", "%d is neither IfUnused nor Cascade", m)
+	}
+	return nil
+}
 
 // unlinkRole takes away what is linked to a role, but for boundaries: without
 // them, accounts could do more than anybody has looked at.
@@ -40,13 +47,8 @@ func (c *change) unlinkRole(r Role) error {
 			return err
 		}
 	}
-	if err := c.mayDeleteAll(bindings); err != nil {
+	if err := c.deleteAll(bindings); err != nil {
 		return err
-	}
-	for _, b := range bindings {
-		if err := c.deleteBinding(b); err != nil {
-			return err
-		}
 	}
 	for _, before := range including {
 		after := before
@@ -114,13 +116,8 @@ func (c *change) unlinkGroup(g Group) error {
 			return err
 		}
 	}
-	if err := c.mayDeleteAll(bindings); err != nil {
+	if err := c.deleteAll(bindings); err != nil {
 		return err
-	}
-	for _, b := range bindings {
-		if err := c.deleteBinding(b); err != nil {
-			return err
-		}
 	}
 	for _, m := range members {
 		if err := c.deleteMember(m); err != nil {
@@ -130,14 +127,24 @@ func (c *change) unlinkGroup(g Group) error {
 	return nil
 }
 
-// mayDeleteAll judges the end of many bindings by the state in which all of them
-// are there: what goes first must not help its actor with what goes next.
-func (c *change) mayDeleteAll(bindings []Binding) error {
+// deleteAll deletes bindings. The end of each is judged by the state in which all
+// of them are there: what goes first must not help its actor with what goes next.
+func (c *change) deleteAll(bindings []Binding) error {
+	there := make(map[BindingID]bool, len(bindings))
 	for _, b := range bindings {
+		there[b.ID] = true
 		if err := c.permitName(c.a.required["DeleteBinding"], b.Scope); err != nil {
 			return err
 		}
 		if err := c.mayDelete(b); err != nil {
+			return err
+		}
+	}
+	for _, b := range bindings {
+		if there[b.Elevates] {
+			continue // it goes with what it was switched on of
+		}
+		if err := c.deleteBinding(b); err != nil {
 			return err
 		}
 	}

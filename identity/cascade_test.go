@@ -52,10 +52,13 @@ func TestCascade(t *testing.T) {
 
 	must(in.SetBoundary(w.ctx, b, string(role)))(t)
 	same := w.unchanged()
-	wantKind(t, in.DeleteRole(w.ctx, role), identity.ErrInUse)
 	wantKind(t, in.DeleteRole(w.ctx, role, identity.IfUnused), identity.ErrInUse)
+	for _, mode := range []identity.DeleteMode{identity.Cascade + 1, 255} {
+		wantKind(t, in.DeleteRole(w.ctx, role, mode), identity.ErrInvalid)
+		wantKind(t, in.DeleteGroup(w.ctx, group, mode), identity.ErrInvalid)
+	}
 	wantKind(t, in.DeleteRole(w.ctx, role, identity.Cascade), identity.ErrInUse) // a boundary
-	wantKind(t, in.DeleteGroup(w.ctx, group), identity.ErrInUse)
+	wantKind(t, in.DeleteGroup(w.ctx, group, identity.IfUnused), identity.ErrInUse)
 	wantKind(t, in.DeleteGroup(w.ctx, identity.GroupUsers, identity.Cascade), identity.ErrInvalid)
 	same()
 	must(in.SetBoundary(w.ctx, b, ""))(t)
@@ -348,7 +351,7 @@ func (s *thicket) unlinkRole(ctx context.Context, host, o *identity.OrgAdmin, ro
 			}
 		}
 	}
-	return o.DeleteRole(ctx, role)
+	return o.DeleteRole(ctx, role, identity.IfUnused)
 }
 
 func (s *thicket) unlinkGroup(ctx context.Context, host, o *identity.OrgAdmin, group identity.GroupID) error {
@@ -367,5 +370,5 @@ func (s *thicket) unlinkGroup(ctx context.Context, host, o *identity.OrgAdmin, g
 			return err
 		}
 	}
-	return o.DeleteGroup(ctx, group)
+	return o.DeleteGroup(ctx, group, identity.IfUnused)
 }

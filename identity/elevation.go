@@ -31,19 +31,22 @@ func checkEligible(spec BindingSpec) error {
 	return nil
 }
 
-// Elevate switches an eligible binding of the caller on, see [BindingSpec.Eligible]:
+// Elevate switches an eligible binding of the actor's own on, see [BindingSpec.Eligible]:
 // it makes a binding of the same role, scope, reach and condition that ends after a
-// while of at most Eligible, and no later than the eligible one. The reason goes
+// duration of at most Eligible, and no later than the eligible one. The reason goes
 // into it and into the audit. What was switched on of the same binding before is
 // replaced, and goes with the binding when that is deleted.
 //
-// It needs no permission, and is judged at this moment: the eligible binding must be
-// within its dates, and the caller alive and with all of itself. A token that has
-// limits or actors gets ErrDenied; an id that is of no eligible binding of the
-// caller's own ErrNotFound; a while or a reason that cannot be ErrInvalid; dates
-// that have not begun ErrDenied, or are over ErrExpired. Like every right, what is
-// switched on is cut down by boundaries, and does not lift denies.
-func (a *Authority) Elevate(ctx context.Context, p Principal, binding BindingID, while time.Duration, reason string) (out Binding, err error) {
+// Only the account of the eligible binding does this, and needs no permission for it: a
+// service account too, since whoever made the binding has said so, and nothing is
+// minted by it. The host does not: what it wants in force it binds, and System gets
+// ErrDenied. The account must be alive, and act with all of itself: a token that has
+// limits or actors gets ErrDenied. An id that is of no eligible binding of its own gets
+// ErrNotFound, a duration or a reason that cannot be ErrInvalid; a binding whose dates
+// have not begun ErrDenied, one whose dates are over ErrExpired, and one whose role is
+// locked for its members ErrImmutable. Like every right,
+// what is switched on is cut down by boundaries, and does not lift denies.
+func (o *OrgAdmin) Elevate(ctx context.Context, binding BindingID, duration time.Duration, reason string) (out Binding, err error) {
 	const op = "Elevate"
 	if strings.TrimSpace(reason) == "" {
 		return out, wrap(op, invalid(nounBinding, "Reason", "is required"))
@@ -51,19 +54,26 @@ func (a *Authority) Elevate(ctx context.Context, p Principal, binding BindingID,
 	if err := checkText(nounBinding, "Reason", reason, maxText); err != nil {
 		return out, wrap(op, err)
 	}
-	err = a.elevating(ctx, p, op, reason, binding, func(c *change, from Binding) error {
+	with := *o
+	if !with.who.system { // which has a reason of its own
+		with.who.reason = reason
+	}
+	err = with.elevating(ctx, op, binding, func(c *change, from Binding) error {
 		switch {
-		case while < time.Second || while > from.Eligible:
-			return invalid(nounBinding, "while", "%s is not between 1s and %s", while, from.Eligible)
+		case duration < time.Second || duration > from.Eligible:
+			return invalid(nounBinding, "duration", "%s is not between 1s and %s", duration, from.Eligible)
 		case from.Start.After(c.at):
 			return &Error{Kind: ErrDenied, Entity: nounBinding, ID: string(from.ID), Err: errText("has not begun")}
 		case !from.End.IsZero() && !from.End.After(c.at):
 			return &Error{Kind: ErrExpired, Entity: nounBinding, ID: string(from.ID)}
 		}
+		if err := c.unlockedMembers(from); err != nil {
+			return err
+		}
 		if _, err := c.endElevations(from); err != nil {
 			return err
 		}
-		out, err = c.elevate(from, instant(c.at.Add(while)), reason)
+		out, err = c.elevate(from, instant(c.at.Add(duration)), reason)
 		return err
 	})
 	if err != nil {
@@ -72,10 +82,11 @@ func (a *Authority) Elevate(ctx context.Context, p Principal, binding BindingID,
 	return out, nil
 }
 
-// EndElevation switches off what [Authority.Elevate] has switched on of an eligible
-// binding, before its end, and reports whether that was any. It fails like Elevate.
-func (a *Authority) EndElevation(ctx context.Context, p Principal, binding BindingID) (ended bool, err error) {
-	err = a.elevating(ctx, p, "EndElevation", "", binding, func(c *change, from Binding) error {
+// EndElevation switches off what [OrgAdmin.Elevate] has switched on of an eligible
+// binding, before its end, and reports whether that was any. It is for whom Elevate is
+// for, and fails like it.
+func (o *OrgAdmin) EndElevation(ctx context.Context, binding BindingID) (ended bool, err error) {
+	err = o.elevating(ctx, "EndElevation", binding, func(c *change, from Binding) error {
 		n, err := c.endElevations(from)
 		ended = n > 0
 		return err
@@ -83,39 +94,41 @@ func (a *Authority) EndElevation(ctx context.Context, p Principal, binding Bindi
 	return ended && err == nil, err
 }
 
-// elevating runs a call about an eligible binding of the caller's own.
-func (a *Authority) elevating(ctx context.Context, p Principal, op, reason string, id BindingID, fn func(*change, Binding) error) error {
-	who := actor{principal: p.p, reason: reason}
-	if err := (&Admin{a: a, who: who}).checkActor(); err != nil {
-		return wrap(op, err)
-	}
+// elevating runs a call about an eligible binding of the actor's own.
+func (o *OrgAdmin) elevating(ctx context.Context, op string, id BindingID, fn func(*change, Binding) error) error {
 	if !id.valid() {
 		return wrap(op, &Error{Kind: ErrInvalid, Entity: nounBinding, ID: clip(string(id)), Field: "ID"})
 	}
-	return wrap(op, a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
-		c := a.newChange(ctx, tx, cand, who, op, p.p.org)
-		if err := c.alive(); err != nil {
-			return cand, err
+	return o.write(ctx, op, o.org, func(c *change) error {
+		if err := c.actsForItself(); err != nil {
+			return err
 		}
-		if p.p.limited() {
-			return cand, &Error{Kind: ErrDenied, Entity: nounBinding, Err: errText("a token with limits or actors switches nothing on or off")}
-		}
-		from, err := tx.Bindings().Find(c.ctx, p.p.org, id)
+		from, err := c.tx.Bindings().Find(c.ctx, o.org, id)
 		if err != nil {
-			return cand, err
+			return err
 		}
-		if from.Eligible == 0 || from.Subject != SubjectID(p.p.account) {
-			return cand, notFound(nounBinding, string(id)) // whether there is one is not for it to learn
+		if from.Eligible == 0 || !c.who.is(AccountID(from.Subject)) {
+			return notFound(nounBinding, string(id)) // whether there is one is not for it to learn
 		}
-		if err := fn(c, from); err != nil {
-			return cand, err
+		return fn(c, from)
+	})
+}
+
+// actsForItself refuses all but an account that acts with all of itself.
+func (c *change) actsForItself() error {
+	if c.who.system {
+		if err := c.permit(policy.Root); err != nil { // there is no such org
+			return err
 		}
-		next, err := c.finish()
-		if err != nil {
-			return cand, err
-		}
-		return next.complete(), nil
-	}))
+		return &Error{Kind: ErrDenied, Entity: nounBinding, Err: errText("only the account of an eligible binding switches it on or off")}
+	}
+	if err := c.alive(); err != nil {
+		return err
+	}
+	if c.who.principal.limited() {
+		return &Error{Kind: ErrDenied, Entity: nounBinding, Err: errText("a token with limits or actors switches nothing on or off")}
+	}
+	return nil
 }
 
 // elevate makes the binding that is in force until an end.
@@ -134,18 +147,13 @@ func (c *change) endElevations(from Binding) (n int, err error) {
 	if from.Eligible == 0 {
 		return 0, nil
 	}
-	q := Query{Org: from.Org, Limit: 1000, Where: where(
-		Cond{Field: FieldSubject, Value: string(from.Subject)}, Cond{Field: FieldScope, Value: from.Scope.String()},
-	)}
+	q := Query{Org: from.Org, Limit: 1000, Where: where(Cond{Field: FieldElevates, Value: string(from.ID)})}
 	for {
 		rows, err := c.tx.Bindings().Page(c.ctx, q)
 		if err != nil {
 			return n, err
 		}
 		for _, row := range rows {
-			if row.Elevates != from.ID {
-				continue
-			}
 			if err := c.deleteBinding(row); err != nil {
 				return n, err
 			}
@@ -154,6 +162,5 @@ func (c *change) endElevations(from Binding) (n int, err error) {
 		if len(rows) < q.Limit {
 			return n, nil
 		}
-		q.After = string(rows[len(rows)-1].ID)
 	}
 }

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -34,7 +35,7 @@ func TestElevate(t *testing.T) {
 		w.reopen()
 		p = w.login(org, u)
 	}
-	on := must(w.id.Elevate(w.ctx, p, id, 20*time.Minute, "ticket 7"))(t)
+	on := must(w.id.As(p).In(org).WithRequestID("r1").Elevate(w.ctx, id, 20*time.Minute, "ticket 7"))(t)
 	if on.Elevates != id || on.Eligible != 0 || on.Reason != "ticket 7" || !on.End.Equal(w.clock.Now().Add(20*time.Minute)) || on.Scope != path(t, "projects/1") {
 		t.Errorf("%+v", on)
 	}
@@ -42,7 +43,7 @@ func TestElevate(t *testing.T) {
 		t.Error("it is not in force, or everywhere")
 	}
 	events := w.checkChain(org)
-	if e := events[len(events)-1]; e.Verb != "elevate" || e.ID != string(on.ID) || e.Actor != string(u) || e.Reason != "ticket 7" {
+	if e := events[len(events)-1]; e.Verb != "elevate" || e.ID != string(on.ID) || e.Actor != string(u) || e.Reason != "ticket 7" || e.RequestID != "r1" {
 		t.Errorf("%+v", e)
 	}
 	w.reopen()
@@ -57,21 +58,21 @@ func TestElevate(t *testing.T) {
 	}
 
 	// Switched on again it takes the place of what was before.
-	again := must(w.id.Elevate(w.ctx, p, id, time.Hour, "ticket 8"))(t)
+	again := must(w.id.As(p).In(org).Elevate(w.ctx, id, time.Hour, "ticket 8"))(t)
 	if rows := must(w.in(org).Bindings(w.ctx, identity.BindingFilter{Subject: identity.SubjectID(u)}, identity.Page{}))(t).Items; len(rows) != 3 ||
 		!slices.ContainsFunc(rows, func(b identity.Binding) bool { return b.ID == again.ID && b.Elevates == id }) {
 		t.Errorf("%+v", rows)
 	}
 	for _, want := range []bool{true, false} {
-		if ended := must(w.id.EndElevation(w.ctx, p, id))(t); ended != want || may() {
+		if ended := must(w.id.As(p).In(org).EndElevation(w.ctx, id))(t); ended != want || may() {
 			t.Errorf("ended %t, want %t", ended, want)
 		}
 	}
-	must(w.id.Elevate(w.ctx, p, id, time.Hour, "ticket 9"))(t)
+	must(w.id.As(p).In(org).Elevate(w.ctx, id, time.Hour, "ticket 9"))(t)
 	if err := w.in(org).DeleteBinding(w.ctx, id); err != nil || may() {
 		t.Errorf("what was switched on outlives what it came of: %v", err)
 	}
-	wantKind(t, last(w.id.Elevate(w.ctx, p, id, time.Hour, "more")), identity.ErrNotFound)
+	wantKind(t, last(w.id.As(p).In(org).Elevate(w.ctx, id, time.Hour, "more")), identity.ErrNotFound)
 }
 
 // TestElevationKeepsTerms: what is switched on ends with its binding, has its
@@ -85,7 +86,7 @@ func TestElevationKeepsTerms(t *testing.T) {
 		Subject: subject, Role: "wallet-admin", Scope: policy.Root, Eligible: time.Hour, Condition: "attr:office", End: w.clock.Now().Add(30 * time.Minute),
 	})
 	p := w.login(org, u)
-	on := must(w.id.Elevate(w.ctx, p, id, time.Hour, "why"))(t)
+	on := must(w.id.As(p).In(org).Elevate(w.ctx, id, time.Hour, "why"))(t)
 	if !on.End.Equal(w.clock.Now().Add(30*time.Minute)) || on.Condition != "attr:office" {
 		t.Errorf("%+v", on)
 	}
@@ -105,9 +106,33 @@ func TestElevationKeepsTerms(t *testing.T) {
 		t.Error(ask(true))
 	}
 	w.clock.advance(30 * time.Minute)
-	wantKind(t, last(w.id.Elevate(w.ctx, w.login(org, u), id, time.Minute, "late")), identity.ErrExpired)
+	wantKind(t, last(w.as(org, u).Elevate(w.ctx, id, time.Minute, "late")), identity.ErrExpired)
 	early := w.bind(org, identity.BindingSpec{Subject: subject, Role: "wallet-admin", Scope: policy.Root, Eligible: time.Hour, Start: w.clock.Now().Add(time.Hour)})
-	wantKind(t, last(w.id.Elevate(w.ctx, w.login(org, u), early, time.Minute, "early")), identity.ErrDenied)
+	wantKind(t, last(w.as(org, u).Elevate(w.ctx, early, time.Minute, "early")), identity.ErrDenied)
+}
+
+// TestElevateInWrite: what is switched on in a transaction is part of the whole, and
+// goes with it.
+func TestElevateInWrite(t *testing.T) {
+	w := open(t)
+	org := w.org("acme")
+	u := w.user(org, "u")
+	id := w.eligible(org, u, policy.Root, "wallets:delete")
+	p := w.login(org, u)
+	undo := errors.New("undo")
+	for _, want := range []error{undo, nil} {
+		same := w.unchanged()
+		err := w.id.Write(w.ctx, func(ctx context.Context, tx *identity.Tx) error {
+			must(tx.As(p).In(org).Elevate(ctx, id, time.Minute, "why"))(t)
+			return want
+		})
+		if !errors.Is(err, want) || w.may(p, org, "wallets:delete", policy.Root).Allowed != (want == nil) {
+			t.Errorf("%v, want %v", err, want)
+		}
+		if want != nil {
+			same()
+		}
+	}
 }
 
 // TestElevateRefuses: nobody switches on what is not its own, for longer than it may,
@@ -123,13 +148,14 @@ func TestElevateRefuses(t *testing.T) {
 	p := must(w.id.Authenticate(w.ctx, w.bearer(sa, key)))(t)
 	narrow := must(w.id.Authenticate(w.ctx, must(w.id.IssueToken(w.ctx, p, identity.TokenRequest{Path: path(t, "projects/1")}))(t).Token.Reveal()))(t)
 	both := w.delegated(w.principal(org, "actor"), p, identity.TokenRequest{})
+	operator := w.principal(w.id.SystemOrg(), "operator", allManagement()...)
 	same := w.unchanged()
 	for name, c := range map[string]struct {
-		p     identity.Principal
-		id    identity.BindingID
-		while time.Duration
-		why   string
-		kind  error
+		p        identity.Principal
+		id       identity.BindingID
+		duration time.Duration
+		why      string
+		kind     error
 	}{
 		"for too long": {p, id, time.Hour + 1, "why", identity.ErrInvalid}, "for no time": {p, id, 0, "why", identity.ErrInvalid},
 		"backwards": {p, id, -time.Minute, "why", identity.ErrInvalid}, "without a reason": {p, id, time.Minute, " ", identity.ErrInvalid},
@@ -137,16 +163,22 @@ func TestElevateRefuses(t *testing.T) {
 		"of another": {other, id, time.Minute, "why", identity.ErrNotFound}, "of another org": {foreign, id, time.Minute, "why", identity.ErrNotFound},
 		"of nobody": {p, "bi_none", time.Minute, "why", identity.ErrNotFound}, "no id": {p, "x", time.Minute, "why", identity.ErrInvalid},
 		"with limits": {narrow, id, time.Minute, "why", identity.ErrDenied}, "for somebody": {both, id, time.Minute, "why", identity.ErrDenied},
-		"nobody": {identity.Principal{}, id, time.Minute, "why", identity.ErrUnauthenticated},
+		"by an operator": {operator, id, time.Minute, "why", identity.ErrNotFound},
+		"nobody":         {identity.Principal{}, id, time.Minute, "why", identity.ErrUnauthenticated},
 	} {
-		if err := last(w.id.Elevate(w.ctx, c.p, c.id, c.while, c.why)); !errors.Is(err, c.kind) {
+		if err := last(w.id.As(c.p).In(org).Elevate(w.ctx, c.id, c.duration, c.why)); !errors.Is(err, c.kind) {
 			t.Errorf("%s: %v, want %v", name, err, c.kind)
 		}
-		if c.while == time.Minute && c.why == "why" {
-			if err := last(w.id.EndElevation(w.ctx, c.p, c.id)); !errors.Is(err, c.kind) {
+		if c.duration == time.Minute && c.why == "why" {
+			if err := last(w.id.As(c.p).In(org).EndElevation(w.ctx, c.id)); !errors.Is(err, c.kind) {
 				t.Errorf("to end, %s: %v, want %v", name, err, c.kind)
 			}
 		}
+	}
+	wantKind(t, last(w.in(org).Elevate(w.ctx, id, time.Minute, "why")), identity.ErrDenied)
+	wantKind(t, last(w.in(org).EndElevation(w.ctx, id)), identity.ErrDenied)
+	if e := wantKind(t, last(w.id.As(p).In(org).Elevate(w.ctx, id, 0, "why")), identity.ErrInvalid); e.Field != "duration" {
+		t.Errorf("%+v", e)
 	}
 	same()
 	group := must(w.in(org).CreateGroup(w.ctx, identity.GroupSpec{Name: "g"}))(t).ID
@@ -163,7 +195,7 @@ func TestElevateRefuses(t *testing.T) {
 	}
 	same()
 	must(w.in(org).DeactivateAccount(w.ctx, sa.ID))(t)
-	wantKind(t, last(w.id.Elevate(w.ctx, p, id, time.Minute, "why")), identity.ErrUnauthenticated)
+	wantKind(t, last(w.id.As(p).In(org).Elevate(w.ctx, id, time.Minute, "why")), identity.ErrUnauthenticated)
 }
 
 // TestSec48_Elevation: making somebody eligible takes what giving it takes, and who is
@@ -208,7 +240,7 @@ func TestSec48_Elevation(t *testing.T) {
 		}
 	}
 
-	must(w.id.Elevate(w.ctx, w.login(org, eligible), id, time.Hour, "why"))(t)
+	must(w.as(org, eligible).Elevate(w.ctx, id, time.Hour, "why"))(t)
 	soon := w.clock.Now().Add(time.Hour)
 	same = w.unchanged()
 	refused("for ever", give(o, weak, identity.BindingSpec{}))
@@ -238,6 +270,6 @@ func TestEligibleOwner(t *testing.T) {
 	id := w.bind(org, identity.BindingSpec{Subject: identity.SubjectID(deputy), Role: string(identity.RoleOwner), Scope: policy.Root, Eligible: time.Hour})
 	o := w.as(org, owner)
 	wantKind(t, o.DeleteBinding(w.ctx, last.ID), identity.ErrInUse)
-	must(w.id.Elevate(w.ctx, w.login(org, deputy), id, time.Hour, "why"))(t)
+	must(w.as(org, deputy).Elevate(w.ctx, id, time.Hour, "why"))(t)
 	wantKind(t, o.DeleteBinding(w.ctx, last.ID), identity.ErrInUse) // it ends
 }

@@ -108,12 +108,12 @@ func TestSec43_NamesStayTaken(t *testing.T) {
 	wantKind(t, last(in.ActivateAccount(w.ctx, x.User)), identity.ErrNotFound)
 	wantKind(t, last(in.AddMember(w.ctx, x.Group, identity.SubjectID(x.User))), identity.ErrNotFound)
 	same()
-	if err := in.DeleteGroup(w.ctx, x.Group); err != nil {
+	if err := in.DeleteGroup(w.ctx, x.Group, identity.IfUnused); err != nil {
 		t.Fatal(err)
 	}
 	role := w.role(x.Org, "wallets:read")
 	name := must(in.Role(w.ctx, role))(t).Name
-	if err := in.DeleteRole(w.ctx, role); err != nil {
+	if err := in.DeleteRole(w.ctx, role, identity.IfUnused); err != nil {
 		t.Fatal(err)
 	}
 	same = w.unchanged()
@@ -127,8 +127,8 @@ func TestSec43_NamesStayTaken(t *testing.T) {
 	}
 	wantKind(t, last(in.Group(w.ctx, x.Group)), identity.ErrNotFound)
 	wantKind(t, last(in.Role(w.ctx, role)), identity.ErrNotFound)
-	wantKind(t, in.DeleteGroup(w.ctx, x.Group), identity.ErrNotFound)
-	wantKind(t, in.DeleteRole(w.ctx, role), identity.ErrNotFound)
+	wantKind(t, in.DeleteGroup(w.ctx, x.Group, identity.IfUnused), identity.ErrNotFound)
+	wantKind(t, in.DeleteRole(w.ctx, role, identity.IfUnused), identity.ErrNotFound)
 	wantKind(t, last(in.AddMember(w.ctx, x.Group, identity.SubjectID(x.Full))), identity.ErrNotFound)
 	wantKind(t, last(in.CreateBinding(w.ctx, identity.BindingSpec{Subject: identity.SubjectID(x.Group), Role: "wallet-reader", Scope: policy.Root})), identity.ErrNotFound)
 	wantKind(t, last(in.CreateBinding(w.ctx, identity.BindingSpec{Subject: identity.SubjectID(x.Full), Role: string(role), Scope: policy.Root})), identity.ErrNotFound)

@@ -21,8 +21,8 @@ import (
 //     of it. It tells of orgs and accounts that were stopped, deleted, signed out or
 //     given an earlier end, of credentials that were ended, of signing keys that were
 //     compromised, and of bindings that allowed and were deleted. It does not tell
-//     of members, groups, roles and their permissions, denies and boundaries: those
-//     come back as they were in the older state.
+//     of members, groups, roles and their permissions, labels, denies, boundaries
+//     and subtrees that were moved: those come back as they were in the older state.
 //   - If that may not be all, of the instance or of an org, the credentials that are shown as they are, such as
 //     API tokens and client secrets, are held until [Admin.ReleaseHeld], and the
 //     signing keys are replaced. Public keys live on: what was revoked of them

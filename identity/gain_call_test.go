@@ -311,13 +311,13 @@ func (g *gainGame) shelve() attempt {
 		id, role := g.storedRole(), identity.RoleID("")
 		role = identity.RoleID(id)
 		if g.one(2) {
-			return attempt{kind: "DeleteRole", text: id, needs: "identity:roles.delete", at: "/", after: func(o *modelOrg) { delete(o.roles, id) }, do: func() error { return g.as.DeleteRole(ctx, role) }}
+			return attempt{kind: "DeleteRole", text: id, needs: "identity:roles.delete", at: "/", after: func(o *modelOrg) { delete(o.roles, id) }, do: func() error { return g.as.DeleteRole(ctx, role, identity.IfUnused) }}
 		}
 		return attempt{kind: "ArchiveRole", text: id, needs: "identity:roles.update", at: "/", after: func(o *modelOrg) { o.roles[id].archived = true }, do: func() error { return last(g.as.ArchiveRole(ctx, role)) }}
 	case 3:
 		id := pickFrom(g, g.groupIDs())
 		if len(g.groupIDs()) > 2 {
-			return attempt{kind: "DeleteGroup", text: id, needs: "identity:groups.delete", at: "/", after: func(o *modelOrg) { delete(o.groups, id) }, do: func() error { return g.as.DeleteGroup(ctx, identity.GroupID(id)) }}
+			return attempt{kind: "DeleteGroup", text: id, needs: "identity:groups.delete", at: "/", after: func(o *modelOrg) { delete(o.groups, id) }, do: func() error { return g.as.DeleteGroup(ctx, identity.GroupID(id), identity.IfUnused) }}
 		}
 	}
 	id := ""

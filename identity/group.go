@@ -84,7 +84,7 @@ func (o *OrgAdmin) EnsureGroup(ctx context.Context, spec GroupSpec) (GroupResult
 }
 
 func (o *OrgAdmin) makeGroup(ctx context.Context, op string, spec GroupSpec) (out GroupResult, err error) {
-	anew := func(c *change) (out GroupResult, err error) {
+	build := func(c *change) (out GroupResult, err error) {
 		g := Group{Org: o.org, Name: spec.Name, Description: spec.Description, Meta: c.created()}
 		if err := g.check(); err != nil {
 			return out, err
@@ -105,8 +105,8 @@ func (o *OrgAdmin) makeGroup(ctx context.Context, op string, spec GroupSpec) (ou
 		return GroupResult{Group: g, Created: true}, c.insertGroup(g)
 	}
 	return create(ctx, &o.Admin, op, o.org, creation[GroupResult]{
-		noun: nounGroup, input: spec, make: anew,
-		made: func(r GroupResult) []string { return []string{string(r.ID)} },
+		noun: nounGroup, input: spec, create: build,
+		ids: func(r GroupResult) []string { return []string{string(r.ID)} },
 		find: func(c *change, made []string) (GroupResult, error) {
 			g, err := c.liveGroup(o.org, GroupID(made[0]))
 			return GroupResult{Group: g}, err
@@ -212,16 +212,19 @@ func (c *change) editableGroup(org OrgID, id GroupID) (Group, error) {
 
 // DeleteGroup ends an empty, unbound group that is in no other; its name stays
 // taken. What is in use is refused with ErrInUse: take its members, groups and
-// bindings away first, or have Cascade do it, which needs identity:members.remove
+// bindings away first, or have [Cascade] do it, which needs identity:members.remove
 // and, where they are, identity:bindings.delete. A default group of the org is
-// refused either way.
-func (o *OrgAdmin) DeleteGroup(ctx context.Context, id GroupID, mode ...DeleteMode) error {
+// refused either way. A mode that there is not fails with ErrInvalid.
+func (o *OrgAdmin) DeleteGroup(ctx context.Context, id GroupID, mode DeleteMode) error {
+	if err := mode.check(nounGroup); err != nil {
+		return wrap("DeleteGroup", err)
+	}
 	return o.write(ctx, "DeleteGroup", o.org, func(c *change) error {
 		before, err := c.editableGroup(o.org, id)
 		if err != nil {
 			return err
 		}
-		if slices.Contains(mode, Cascade) {
+		if mode == Cascade {
 			if err := c.unlinkGroup(before); err != nil {
 				return err
 			}

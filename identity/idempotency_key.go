@@ -25,7 +25,7 @@ type IdempotencyKey struct {
 // client that got no answer. A call that makes one thing with an id of ours makes
 // it once for each key: CreateOrg, CreateUser, CreateServiceAccount, Invite,
 // ResendInvitation, CreateGroup, CreateRole, CreateBinding, AddPublicKey,
-// CreateAPIToken, CreateClientSecret, RotatePublicKey and RotateSecret.
+// CreateAPIToken, CreateClientSecret, NewEnrollCode, RotatePublicKey and RotateSecret.
 //
 // The same method with the same key and input returns what the first call made,
 // as it is now, with Created false. A secret is told once: of a repeated call it is
@@ -37,14 +37,15 @@ type IdempotencyKey struct {
 // the input: it may be a new one.
 //
 // A key is the actor's own, for one method in one org; in a delegation it is that
-// of all actors together. It is remembered for Config.IdempotencyFor, together with
+// of all actors together, and that of System one for the whole host: who lets
+// strangers choose keys puts who asked into them. It is remembered for Config.IdempotencyFor, together with
 // what was made or not at all: a call that failed leaves none. Within
 // [Authority.Write] it is part of the whole.
 //
 // A key has 1 to 128 bytes of printable ASCII without spaces; with another every
 // call fails with ErrInvalid. InviteMany fails with ErrInvalid, since a key is for
-// one thing. Other calls take no notice of it: Ensure finds what is there, and
-// changes of state say that nothing changed.
+// one thing. Other calls take no notice of it: Ensure finds what is there, Elevate
+// replaces what it made, and changes of state say that nothing changed.
 func (s *Admin) WithIdempotencyKey(key string) *Admin {
 	with := *s
 	with.who.key, with.who.keyed = key, true
@@ -60,7 +61,8 @@ func validIdempotencyKey(key string) bool {
 	return key != "" && len(key) <= 128 && visible(key)
 }
 
-// repeatable are the calls that heed an idempotency key.
+// repeatable are the calls that heed an idempotency key; a test holds the doc of
+// WithIdempotencyKey to it.
 func repeatable(op string) bool {
 	switch op {
 	case "CreateOrg", "CreateUser", "CreateServiceAccount", "Invite", "ResendInvitation", "CreateGroup", "CreateRole", "CreateBinding",
@@ -72,12 +74,12 @@ func repeatable(op string) bool {
 
 // creation is a call that makes one thing.
 type creation[T any] struct {
-	noun  string
-	input any                                       // all that it is called with, but for proofs
-	may   func(*change) error                       // permits it, unless it is simply checked at Root
-	make  func(*change) (T, error)                  // makes it
-	made  func(T) []string                          // the ids to keep
-	find  func(c *change, made []string) (T, error) // what was made, to who may see it; without secrets
+	noun      string
+	input     any                                       // all that it is called with, but for proofs
+	authorize func(*change) error                       // permits it, unless it is simply checked at Root
+	create    func(*change) (T, error)                  // makes it
+	ids       func(T) []string                          // what to keep of it
+	find      func(c *change, made []string) (T, error) // what was made, to who may see it; without secrets
 }
 
 // create runs a call that makes one thing, or returns what it made before.
@@ -95,15 +97,15 @@ func create[T any](ctx context.Context, s *Admin, op string, org OrgID, call cre
 
 // run is one call in its transaction.
 func (call creation[T]) run(c *change) (out T, err error) {
-	if call.may != nil {
-		if err := call.may(c); err != nil {
+	if call.authorize != nil {
+		if err := call.authorize(c); err != nil {
 			return out, err
 		}
 	}
 	if c.who.keyed && repeatable(c.op) {
 		return createKeyed(c, call)
 	}
-	return call.make(c)
+	return call.create(c)
 }
 
 // createKeyed is create with an idempotency key, which is kept in the transaction
@@ -121,10 +123,10 @@ func createKeyed[T any](c *change, call creation[T]) (out T, err error) {
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return out, err
 	}
-	if out, err = call.make(c); err != nil {
+	if out, err = call.create(c); err != nil {
 		return out, err
 	}
-	row.Made = call.made(out)
+	row.Made = call.ids(out)
 	return out, keys.Put(c.ctx, row)
 }
 

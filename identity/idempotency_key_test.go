@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
@@ -180,7 +182,7 @@ func TestIdempotencyTable(t *testing.T) {
 			w := w.on(t)
 			x := w.targets(strings.ToLower(name))
 			before := w.id.Revision()
-			err := calls()[name].run(w.ctx, w.sys().WithIdempotencyKey(name), x)
+			err := calls()[name].run(w.ctx, calls()[name].by(w, x).WithIdempotencyKey(name), x)
 			if name == "InviteMany" {
 				wantKind(t, err, identity.ErrInvalid)
 				return
@@ -196,6 +198,26 @@ func TestIdempotencyTable(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestIdempotencyDoc: the doc of WithIdempotencyKey names the calls that heed a key,
+// and no others.
+func TestIdempotencyDoc(t *testing.T) {
+	source := string(must(os.ReadFile("idempotency_key.go"))(t))
+	_, list, _ := strings.Cut(source, "makes\n// it once for each key: ")
+	list, _, found := strings.Cut(list, ".\n//\n")
+	if !found {
+		t.Fatal("there is no such list")
+	}
+	named := map[string]bool{}
+	for _, name := range strings.FieldsFunc(list, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		named[name] = true
+	}
+	for name := range calls() {
+		if named[name] != identity.Repeatable(name) {
+			t.Errorf("%s: is named: %t, heeds a key: %t", name, named[name], identity.Repeatable(name))
+		}
 	}
 }
 

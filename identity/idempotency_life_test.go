@@ -268,7 +268,7 @@ func TestRepeatedAfterItsEnd(t *testing.T) {
 
 	must(w.in(x.Org).DeleteAccount(w.ctx, u.ID))(t)
 	must(w.sys().DeleteOrg(w.ctx, n.ID))(t)
-	for _, err := range []error{w.in(x.Org).DeleteGroup(w.ctx, g.ID), w.in(x.Org).DeleteRole(w.ctx, r.ID), w.in(x.Org).DeleteBinding(w.ctx, b.ID)} {
+	for _, err := range []error{w.in(x.Org).DeleteGroup(w.ctx, g.ID, identity.IfUnused), w.in(x.Org).DeleteRole(w.ctx, r.ID, identity.IfUnused), w.in(x.Org).DeleteBinding(w.ctx, b.ID)} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -197,7 +197,7 @@ func TestBadIDs(t *testing.T) {
 		"Group":        {"group", func(id string) error { return last(o.Group(w.ctx, identity.GroupID(id))) }},
 		"Members":      {"group", func(id string) error { return last(o.Members(w.ctx, identity.GroupID(id), identity.Page{})) }},
 		"UpdateGroup":  {"group", func(id string) error { return last(o.UpdateGroup(w.ctx, identity.GroupID(id), identity.GroupPatch{})) }},
-		"DeleteGroup":  {"group", func(id string) error { return o.DeleteGroup(w.ctx, identity.GroupID(id)) }},
+		"DeleteGroup":  {"group", func(id string) error { return o.DeleteGroup(w.ctx, identity.GroupID(id), identity.IfUnused) }},
 		"AddMember": {"group", func(id string) error {
 			return last(o.AddMember(w.ctx, identity.GroupID(id), identity.SubjectID(x.User)))
 		}},
@@ -214,9 +214,11 @@ func TestBadIDs(t *testing.T) {
 		"UpdateRole":    {"role", func(id string) error { return last(o.UpdateRole(w.ctx, identity.RoleID(id), identity.RolePatch{})) }},
 		"ArchiveRole":   {"role", func(id string) error { return last(o.ArchiveRole(w.ctx, identity.RoleID(id))) }},
 		"UnarchiveRole": {"role", func(id string) error { return last(o.UnarchiveRole(w.ctx, identity.RoleID(id))) }},
-		"DeleteRole":    {"role", func(id string) error { return o.DeleteRole(w.ctx, identity.RoleID(id)) }},
+		"DeleteRole":    {"role", func(id string) error { return o.DeleteRole(w.ctx, identity.RoleID(id), identity.IfUnused) }},
 		"Binding":       {"binding", func(id string) error { return last(o.Binding(w.ctx, identity.BindingID(id))) }},
 		"DeleteBinding": {"binding", func(id string) error { return o.DeleteBinding(w.ctx, identity.BindingID(id)) }},
+		"Elevate":       {"binding", func(id string) error { return last(o.Elevate(w.ctx, identity.BindingID(id), time.Minute, "why")) }},
+		"EndElevation":  {"binding", func(id string) error { return last(o.EndElevation(w.ctx, identity.BindingID(id))) }},
 		"CreateBinding": {"subject", func(id string) error {
 			return last(o.CreateBinding(w.ctx, identity.BindingSpec{Subject: identity.SubjectID(id), Role: "role", Scope: policy.Root}))
 		}},

@@ -65,10 +65,10 @@ func (o *OrgAdmin) Invite(ctx context.Context, spec InvitationSpec) (out Invitat
 }
 
 // invitation is a call that makes the secret of one.
-func (o *OrgAdmin) invitation(input any, anew func(*change) (InvitationResult, error)) creation[InvitationResult] {
+func (o *OrgAdmin) invitation(input any, create func(*change) (InvitationResult, error)) creation[InvitationResult] {
 	return creation[InvitationResult]{
-		noun: nounAccount, input: input, make: anew,
-		made: func(r InvitationResult) []string { return []string{string(r.Account.ID), string(r.Credential.ID)} },
+		noun: nounAccount, input: input, create: create,
+		ids: func(r InvitationResult) []string { return []string{string(r.Account.ID), string(r.Credential.ID)} },
 		find: func(c *change, made []string) (out InvitationResult, err error) {
 			if out.Account, err = c.liveAccount(o.org, AccountID(made[0])); err != nil {
 				return out, err

@@ -99,8 +99,8 @@ func (s *Admin) EnsureOrg(ctx context.Context, spec OrgSpec) (OrgResult, error) 
 func (s *Admin) makeOrg(ctx context.Context, op string, spec OrgSpec) (out OrgResult, err error) {
 	return create(ctx, s, op, s.a.SystemOrg(), creation[OrgResult]{
 		noun: nounOrg, input: spec,
-		make: func(c *change) (OrgResult, error) { return c.createOrg(spec) },
-		made: func(r OrgResult) []string { return []string{string(r.ID)} },
+		create: func(c *change) (OrgResult, error) { return c.createOrg(spec) },
+		ids:    func(r OrgResult) []string { return []string{string(r.ID)} },
 		find: func(c *change, made []string) (OrgResult, error) {
 			row, err := c.tx.Orgs().Find(c.ctx, OrgID(made[0]), OrgID(made[0]))
 			if err == nil && row.State == OrgDeleted {

@@ -124,6 +124,7 @@ const (
 	FieldDeleted   // of a group or a role: "0" or "1"
 	FieldID        // across orgs, together with Everywhere
 	FieldBoundary  // of an account
+	FieldElevates  // of a binding that was switched on: the eligible one
 )
 
 // InstanceRow is the one row about the database itself.
@@ -231,6 +232,11 @@ type IdempotencyKeys interface {
 	// Sweep forgets at most limit of those whose Until is before the given time, the
 	// first to end first, and returns how many.
 	Sweep(ctx context.Context, before time.Time, limit int) (int, error)
+	// Purge forgets at most limit of an org, and returns how many.
+	Purge(ctx context.Context, org OrgID, limit int) (int, error)
+	// Forget forgets those that an actor used in any org, alone or with others, and
+	// those of one org under which one of the ids was made, and returns how many.
+	Forget(ctx context.Context, actor string, org OrgID, made []string) (int, error)
 }
 
 // Usage is who was here last and who will not be for long. What it writes passes

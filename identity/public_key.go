@@ -36,11 +36,11 @@ func (o *OrgAdmin) AddPublicKey(ctx context.Context, account AccountID, spec Pub
 		return out, wrap("AddPublicKey", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
 	}
 	var a Account
-	may := func(c *change) (err error) {
+	authorize := func(c *change) (err error) {
 		a, err = c.mayAddKey(o.org, account)
 		return err
 	}
-	return create(ctx, &o.Admin, "AddPublicKey", o.org, keyCreation([]any{account, spec.unproven()}, may, func(c *change) (Credential, error) {
+	return create(ctx, &o.Admin, "AddPublicKey", o.org, keyCreation([]any{account, spec.unproven()}, authorize, func(c *change) (Credential, error) {
 		return c.addPublicKey(a, spec, registration{challenged: a.ID})
 	}))
 }

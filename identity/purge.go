@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -28,9 +29,10 @@ type Purged struct {
 
 // PurgeAccount forgets a deleted account: its row, and so its name and its
 // external id, which can be given again, though never its id; its credentials,
-// memberships, bindings and direct permissions; and what events say of these. It
-// is for the host only, and fails with ErrInUse for an account that is not
-// deleted, and with ErrNotFound for one that was purged.
+// memberships, bindings and direct permissions; what events say of these; and the
+// idempotency keys of calls that it made or that made any of this. It is for the
+// host only, and fails with ErrInUse for an account that is not deleted, and with
+// ErrNotFound for one that was purged.
 func (o *OrgAdmin) PurgeAccount(ctx context.Context, id AccountID) (Purged, error) {
 	return o.purge(ctx, "PurgeAccount", nounAccount, string(id), id.valid(), aboutAccount(id), func(c *change) (int, error) {
 		a, err := c.tx.Accounts().Find(c.ctx, o.org, id)
@@ -44,8 +46,8 @@ func (o *OrgAdmin) PurgeAccount(ctx context.Context, id AccountID) (Purged, erro
 	})
 }
 
-// PurgeGroup forgets a deleted group, so that its name can be given again, and
-// what events say of it. It is for the host only, and fails like PurgeAccount.
+// PurgeGroup forgets a deleted group, so that its name can be given again, what
+// events say of it, and the idempotency key of the call that made it. It is for the host only, and fails like PurgeAccount.
 func (o *OrgAdmin) PurgeGroup(ctx context.Context, id GroupID) (Purged, error) {
 	return o.purge(ctx, "PurgeGroup", nounGroup, string(id), id.valid(), aboutRow(nounGroup, string(id)), func(c *change) (int, error) {
 		g, err := c.tx.Groups().Find(c.ctx, o.org, id)
@@ -62,8 +64,8 @@ func (o *OrgAdmin) PurgeGroup(ctx context.Context, id GroupID) (Purged, error) {
 	})
 }
 
-// PurgeRole forgets a deleted role, so that its name can be given again, and what
-// events say of it. It is for the host only, and fails like PurgeAccount.
+// PurgeRole forgets a deleted role, so that its name can be given again, what
+// events say of it, and the idempotency key of the call that made it. It is for the host only, and fails like PurgeAccount.
 func (o *OrgAdmin) PurgeRole(ctx context.Context, id RoleID) (Purged, error) {
 	return o.purge(ctx, "PurgeRole", nounRole, string(id), id.valid(), aboutRow(nounRole, string(id)), func(c *change) (int, error) {
 		r, err := c.tx.Roles().Find(c.ctx, o.org, id)
@@ -112,7 +114,11 @@ func (o *OrgAdmin) purge(ctx context.Context, op, noun, id string, valid bool, a
 				return err
 			}
 		}
-		out.Events, err = c.tx.Changes().Purge(c.ctx, o.org, found.seqs)
+		if out.Events, err = c.tx.Changes().Purge(c.ctx, o.org, found.seqs); err != nil {
+			return err
+		}
+		keys, err := c.tx.IdempotencyKeys().Forget(c.ctx, id, o.org, found.ids)
+		out.Rows += keys
 		return err
 	})
 	if err != nil {
@@ -126,10 +132,11 @@ type traces struct {
 	about func(*Event) bool
 	at    uint64   // the last event that was looked at
 	seqs  []uint64 // of those that say something
+	ids   []string // of what they say it of
 }
 
 func (t *traces) clone() *traces {
-	return &traces{about: t.about, at: t.at, seqs: append([]uint64(nil), t.seqs...)}
+	return &traces{about: t.about, at: t.at, seqs: slices.Clone(t.seqs), ids: slices.Clone(t.ids)}
 }
 
 // read looks at one page, and reports whether there may be more.
@@ -142,7 +149,7 @@ func (t *traces) read(ctx context.Context, log Changes, org OrgID) (more bool, e
 		e := &events[i]
 		t.at = e.Seq
 		if (e.Before != nil || e.After != nil) && t.about(e) {
-			t.seqs = append(t.seqs, e.Seq)
+			t.seqs, t.ids = append(t.seqs, e.Seq), append(t.ids, e.ID)
 		}
 	}
 	return len(events) == auditPage, nil
@@ -153,8 +160,8 @@ func aboutRow(noun, id string) func(*Event) bool {
 }
 
 // aboutAccount recognizes the events of an account and of what belongs to one:
-// rows whose account, subject or member it is, and roles of its own. What it did
-// to others is theirs.
+// rows whose account, subject or member it is, roles of its own, and the evidence of
+// what it signed. What it did to others is theirs.
 func aboutAccount(id AccountID) func(*Event) bool {
 	own := directPrefix(id)
 	of := func(text []byte) bool {
@@ -169,6 +176,6 @@ func aboutAccount(id AccountID) func(*Event) bool {
 		return row.Account == string(id) || row.Subject == string(id) || row.Member == string(id) || row.Anonymous && strings.HasPrefix(row.Name, own)
 	}
 	return func(e *Event) bool {
-		return e.Noun == nounAccount && e.ID == string(id) || of(e.Before) || of(e.After)
+		return e.Noun == nounAccount && e.ID == string(id) || e.Noun == nounAction && e.Actor == string(id) || of(e.Before) || of(e.After)
 	}
 }

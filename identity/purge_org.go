@@ -10,7 +10,8 @@ import (
 const purgeStep = 2000
 
 // PurgeOrg forgets a deleted org: every row of it but its own, which keeps only the
-// slug, since that is never given again, and what was before and after every event.
+// slug, since that is never given again, what was before and after every event, and
+// the idempotency keys of calls in it and of the one that made it.
 // It does so in steps, each a transaction of its own with an event "purge", unless
 // it is inside Write; when it fails on the way, the next call goes on. One that finds
 // nothing more changes nothing.
@@ -92,6 +93,10 @@ func (p *orgPurge) rows(id OrgID) error {
 		someOf(p, p.tx.Accounts(), func(a Account) AccountID { return a.ID }, nil),
 		someOf(p, p.tx.Groups(), func(g Group) GroupID { return g.ID }, nil),
 		someOf(p, p.tx.Roles(), func(r Role) RoleID { return r.ID }, nil),
+		func(org OrgID, most int) (int, error) { return p.tx.IdempotencyKeys().Purge(p.ctx, org, most) },
+		func(org OrgID, _ int) (int, error) {
+			return p.tx.IdempotencyKeys().Forget(p.ctx, string(org), p.a.SystemOrg(), []string{string(org)})
+		},
 	} {
 		n, err := some(id, purgeStep-p.done.Rows)
 		if err != nil {

@@ -28,31 +28,36 @@ type personal struct {
 	access   string
 }
 
-const word = "zyzzyva"
+const (
+	word       = "zyzzyva"
+	keyOfOther = "key-of-another" // under which somebody else was made
+)
 
 func (w *world) personal(org identity.OrgID) personal {
 	w.t.Helper()
 	t, in := w.t, w.in(org)
 	private, public := newKey(t)
 	p := personal{org: org, group: must(in.CreateGroup(w.ctx, identity.GroupSpec{Name: "staff"}))(t).ID}
-	p.id = must(in.CreateUser(w.ctx, identity.UserSpec{
+	p.id = must(in.WithIdempotencyKey("new-"+word).CreateUser(w.ctx, identity.UserSpec{
 		Email: word + "@example.com", DisplayName: "Dr " + word, Description: word, Labels: map[string]string{"nick": word},
 		External: identity.ExternalID{Issuer: "https://idp.example", Subject: word}, Groups: []identity.GroupID{p.group},
 	}))(t).ID
-	other := must(in.CreateUser(w.ctx, identity.UserSpec{Email: "other@example.com", Groups: []identity.GroupID{p.group}}))(t).ID
+	other := must(in.WithIdempotencyKey(keyOfOther).CreateUser(w.ctx, identity.UserSpec{Email: "other@example.com", Groups: []identity.GroupID{p.group}}))(t).ID
 	for _, name := range []string{"wallets:read", "wallets:create"} { // a role of its own, changed once
 		if err := firstFailure(in.AddPermissions(w.ctx, []identity.AccountID{p.id, other}, []string{name})); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.bind(org, identity.BindingSpec{Subject: identity.SubjectID(p.id), Role: "wallet-reader", Scope: policy.Root, Reason: "for " + word})
-	gone := w.bind(org, identity.BindingSpec{Subject: identity.SubjectID(p.id), Role: "wallet-admin", Scope: policy.Root, Reason: "for " + word})
+	gone := must(in.WithIdempotencyKey("bind-"+word).CreateBinding(w.ctx, identity.BindingSpec{
+		Subject: identity.SubjectID(p.id), Role: "wallet-admin", Scope: policy.Root, Reason: "for " + word,
+	}))(t).ID
 	if err := in.DeleteBinding(w.ctx, gone); err != nil {
 		t.Fatal(err)
 	}
 	key := must(in.AddPublicKey(w.ctx, p.id, identity.PublicKeySpec{Name: "laptop of " + word, UnprovenPublicKey: public}))(t)
 	must(in.RenameCredential(w.ctx, key.ID, "phone of "+word))(t)
-	p.apiToken = must(in.CreateAPIToken(w.ctx, p.id, identity.APITokenSpec{Name: "token of " + word}))(t).Secret.Reveal()
+	p.apiToken = must(in.WithIdempotencyKey("token-"+word).CreateAPIToken(w.ctx, p.id, identity.APITokenSpec{Name: "token of " + word}))(t).Secret.Reveal()
 	must(in.CreateClientSecret(w.ctx, p.id, identity.ClientSecretSpec{Name: "secret of " + word}))(t)
 	p.access = must(w.id.ExchangeAssertion(w.ctx, w.assertion(key.ID, p.id, private), identity.TokenRequest{}))(t).Token.Reveal()
 	ended := must(w.id.ExchangeAssertion(w.ctx, w.assertion(key.ID, p.id, private), identity.TokenRequest{}))(t).Token.Reveal()
@@ -60,7 +65,7 @@ func (w *world) personal(org identity.OrgID) personal {
 	p.login = w.login(org, p.id)
 	// What it does to others is theirs.
 	w.grant(org, identity.SubjectID(p.id), policy.Root, "identity:groups.create")
-	must(w.id.As(p.login).In(org).CreateGroup(w.ctx, identity.GroupSpec{Name: "made by it"}))(t)
+	must(w.id.As(p.login).In(org).WithIdempotencyKey("by-"+word).CreateGroup(w.ctx, identity.GroupSpec{Name: "made by it"}))(t)
 	return p
 }
 
@@ -179,6 +184,9 @@ func TestPurgeAccount(t *testing.T) {
 			t.Errorf("%d rows of %s", n, table)
 		}
 	}
+	if kept := w.rows(t, org, keyOfOther); !reflect.DeepEqual(kept, map[string]int{"identity_idempotency_key": 1}) {
+		t.Errorf("the key of another: %v", kept)
+	}
 	if own := strings.ReplaceAll(string(p.id), "_", "-"); len(w.rows(t, org, own)) > 0 {
 		t.Errorf("roles of its own: %v", w.rows(t, org, own))
 	}
@@ -264,8 +272,9 @@ func TestPurgeGroupAndRole(t *testing.T) {
 	x := w.targets("acme")
 	in := w.in(x.Org)
 	kept := must(in.AuditHead(w.ctx))(t)
-	group := must(in.CreateGroup(w.ctx, identity.GroupSpec{Name: word, Description: word}))(t).ID
-	role := must(in.CreateRole(w.ctx, identity.RoleSpec{Name: word, Description: word, Permissions: []string{"wallets:read"}}))(t).ID
+	keyed := in.WithIdempotencyKey("key-" + word)
+	group := must(keyed.CreateGroup(w.ctx, identity.GroupSpec{Name: word, Description: word}))(t).ID
+	role := must(keyed.CreateRole(w.ctx, identity.RoleSpec{Name: word, Description: word, Permissions: []string{"wallets:read"}}))(t).ID
 	purge := map[string]func() error{
 		"group": func() error { return last(in.PurgeGroup(w.ctx, group)) },
 		"role":  func() error { return last(in.PurgeRole(w.ctx, role)) },
@@ -280,7 +289,7 @@ func TestPurgeGroupAndRole(t *testing.T) {
 	wantKind(t, last(in.PurgeGroup(w.ctx, identity.GroupUsers)), identity.ErrInUse)
 	must(in.ArchiveRole(w.ctx, role))(t)
 	wantKind(t, purge["role"](), identity.ErrInUse)
-	if err := errors.Join(in.DeleteGroup(w.ctx, group), in.DeleteRole(w.ctx, role)); err != nil {
+	if err := errors.Join(in.DeleteGroup(w.ctx, group, identity.IfUnused), in.DeleteRole(w.ctx, role, identity.IfUnused)); err != nil {
 		t.Fatal(err)
 	}
 	for what, call := range purge {
@@ -313,14 +322,14 @@ func TestSec54_PurgedOrg(t *testing.T) {
 	w := open(t, func(w *world) { w.cfg.MaxWrite = time.Minute })
 	beside := w.personal(w.org("beside"))
 	untouched, its := w.events(beside.org), w.rows(t, beside.org, "")
-	org := must(w.sys().CreateOrg(w.ctx, identity.OrgSpec{Slug: "acme", DisplayName: "Dr " + word, WithSystemAccount: true}))(t).ID
+	org := must(w.sys().WithIdempotencyKey(word).CreateOrg(w.ctx, identity.OrgSpec{Slug: "acme", DisplayName: "Dr " + word, WithSystemAccount: true}))(t).ID
 	p := w.personal(org)
 	must(w.sys().UpdateOrg(w.ctx, org, identity.OrgPatch{Settings: &identity.OrgSettings{DefaultUserGroups: []identity.GroupID{p.group}}}))(t)
 	many := identity.PurgeStep + 500
 	err := w.id.Write(w.ctx, func(ctx context.Context, tx *identity.Tx) error { // more than one step of rows, and of events
 		in := tx.System("many").In(org)
 		for i := range many {
-			must(in.CreateGroup(ctx, identity.GroupSpec{Name: fmt.Sprint("g", i), Description: word}))(t)
+			must(in.WithIdempotencyKey(fmt.Sprint("g", i)).CreateGroup(ctx, identity.GroupSpec{Name: fmt.Sprint("g", i), Description: word}))(t)
 		}
 		return nil
 	})
@@ -345,15 +354,17 @@ func TestSec54_PurgedOrg(t *testing.T) {
 	before := w.id.Revision()
 	done := must(w.sys().PurgeOrg(w.ctx, org))(t)
 	steps := int(w.id.Revision() - before)
-	if done.Rows < many || done.Events != n || steps < 2 {
+	if done.Rows < 2*many || done.Events != n || steps < 2 {
 		t.Errorf("%+v in %d steps, of %d events", done, steps, n)
 	}
 	for range 2 {
 		if found := w.rows(t, org, ""); !reflect.DeepEqual(found, map[string]int{"identity_org": 1, "identity_event": n + steps}) {
 			t.Errorf("left: %v", found)
 		}
-		if found := w.rows(t, org, word); len(found) > 0 {
-			t.Errorf("left: %v", found)
+		for _, at := range []identity.OrgID{org, w.id.SystemOrg()} { // where it was made
+			if found := w.rows(t, at, word); len(found) > 0 {
+				t.Errorf("left: %v", found)
+			}
 		}
 		w.verified(t, org, kept)
 		same := w.unchanged()

@@ -98,7 +98,7 @@ func (o *OrgAdmin) EnsureRole(ctx context.Context, spec RoleSpec) (RoleResult, e
 }
 
 func (o *OrgAdmin) makeRole(ctx context.Context, op string, spec RoleSpec) (out RoleResult, err error) {
-	anew := func(c *change) (out RoleResult, err error) {
+	build := func(c *change) (out RoleResult, err error) {
 		if why := checkRoleName(spec.Name); why != "" {
 			return out, invalid(nounRole, "Name", "%q: %s", clip(spec.Name), why)
 		}
@@ -120,8 +120,8 @@ func (o *OrgAdmin) makeRole(ctx context.Context, op string, spec RoleSpec) (out 
 		return out, err
 	}
 	return create(ctx, &o.Admin, op, o.org, creation[RoleResult]{
-		noun: nounRole, input: spec, make: anew,
-		made: func(r RoleResult) []string { return []string{string(r.ID)} },
+		noun: nounRole, input: spec, create: build,
+		ids: func(r RoleResult) []string { return []string{string(r.ID)} },
 		find: func(c *change, made []string) (RoleResult, error) {
 			r, err := c.liveRole(o.org, RoleID(made[0]))
 			return RoleResult{Role: r}, err

@@ -62,7 +62,7 @@ func TestRoleLocks(t *testing.T) {
 				"delete": {"deletion", func(o *identity.OrgAdmin, _ identity.RoleID) error {
 					id := w.role(x.Org)
 					must(host.UpdateRole(w.ctx, id, identity.RolePatch{Locks: &set}))(t)
-					return o.DeleteRole(w.ctx, id)
+					return o.DeleteRole(w.ctx, id, identity.IfUnused)
 				}},
 				"delete with all": {"deletion", func(o *identity.OrgAdmin, id identity.RoleID) error { return o.DeleteRole(w.ctx, id, identity.Cascade) }},
 				"bind": {"members", func(o *identity.OrgAdmin, id identity.RoleID) error {

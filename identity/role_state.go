@@ -1,9 +1,6 @@
 package identity
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // This file holds the calls that end the life of a role and bring it back.
 
@@ -26,12 +23,16 @@ func (o *OrgAdmin) UnarchiveRole(ctx context.Context, id RoleID) (changed bool, 
 
 // DeleteRole ends a stored role; its name stays taken. It fails with ErrInUse while the role is
 // bound, included or a boundary, and with ErrImmutable when its deletion is locked.
-// With Cascade its bindings go with it, and other roles include it no more; that
+// With [Cascade] its bindings go with it, and other roles include it no more; that
 // needs identity:bindings.delete where they are, identity:roles.update for the
-// roles, and is still refused with ErrInUse while it is a boundary.
-func (o *OrgAdmin) DeleteRole(ctx context.Context, id RoleID, mode ...DeleteMode) error {
+// roles, and is still refused with ErrInUse while it is a boundary. A mode that there
+// is not fails with ErrInvalid.
+func (o *OrgAdmin) DeleteRole(ctx context.Context, id RoleID, mode DeleteMode) error {
 	if !id.valid() {
 		return wrap("DeleteRole", &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(string(id)), Field: "ID"})
+	}
+	if err := mode.check(nounRole); err != nil {
+		return wrap("DeleteRole", err)
 	}
 	return o.write(ctx, "DeleteRole", o.org, func(c *change) error {
 		before, err := c.liveRole(o.org, id)
@@ -43,7 +44,7 @@ func (o *OrgAdmin) DeleteRole(ctx context.Context, id RoleID, mode ...DeleteMode
 		if err := before.unlocked(after); err != nil {
 			return err
 		}
-		if slices.Contains(mode, Cascade) {
+		if mode == Cascade {
 			if err := c.unlinkRole(before); err != nil {
 				return err
 			}

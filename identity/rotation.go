@@ -32,11 +32,11 @@ func (o *OrgAdmin) RotatePublicKey(ctx context.Context, id CredentialID, spec Pu
 	}
 	var before Credential
 	var a Account
-	may := func(c *change) (err error) {
+	authorize := func(c *change) (err error) {
 		before, a, err = c.mayRotate(o.org, id)
 		return err
 	}
-	call := keyCreation([]any{id, spec.unproven(), grace}, may, func(c *change) (out Credential, err error) {
+	call := keyCreation([]any{id, spec.unproven(), grace}, authorize, func(c *change) (out Credential, err error) {
 		if err := before.rotates(PublicKey, c.at); err != nil {
 			return out, err
 		}

@@ -21,11 +21,11 @@ func (o *OrgAdmin) RotateSecret(ctx context.Context, id CredentialID, grace time
 	}
 	var before Credential
 	var a Account
-	may := func(c *change) (err error) {
+	authorize := func(c *change) (err error) {
 		before, a, err = c.mayRotate(o.org, id)
 		return err
 	}
-	call := secretCreation([]any{id, grace}, may, func(c *change) (CredentialSecret, error) { return c.rotateSecret(before, a, grace) })
+	call := secretCreation([]any{id, grace}, authorize, func(c *change) (CredentialSecret, error) { return c.rotateSecret(before, a, grace) })
 	err = o.rotate(ctx, "RotateSecret", id, grace, func(t CredentialType) bool { return t == APIToken || t == ClientSecret }, func(c *change) (err error) {
 		out, err = call.run(c)
 		return err

@@ -89,7 +89,7 @@ func (o *OrgAdmin) makeServiceAccount(ctx context.Context, op string, spec Servi
 		return out, wrap(op, err)
 	}
 	defer o.compileAhead(ctx, op, policy.Root, spec.Bindings...)()
-	anew := func(c *change) (out ServiceAccountResult, err error) {
+	build := func(c *change) (out ServiceAccountResult, err error) {
 		if !validServiceAccountName(spec.Name) {
 			return out, invalid(nounAccount, "Name", "%q does not match ^[a-z][a-z0-9]*(-[a-z0-9]+)*$ of at most 63 bytes", clip(spec.Name))
 		}
@@ -107,8 +107,8 @@ func (o *OrgAdmin) makeServiceAccount(ctx context.Context, op string, spec Servi
 	input := spec
 	input.Proof = KeyProof{}
 	return create(ctx, &o.Admin, op, o.org, creation[ServiceAccountResult]{
-		noun: nounAccount, input: input, make: anew,
-		made: func(r ServiceAccountResult) []string {
+		noun: nounAccount, input: input, create: build,
+		ids: func(r ServiceAccountResult) []string {
 			return []string{string(r.ID), string(r.Key.ID), string(r.APIToken.ID), string(r.ClientSecret.ID)}
 		},
 		find: func(c *change, made []string) (out ServiceAccountResult, err error) {
@@ -261,6 +261,14 @@ func (c *change) copyCaller(a Account) error {
 		}
 		if ended(b.End, c.now) || b.Eligible {
 			continue // what one may switch on is not what one has
+		}
+		if b.End != 0 && b.Effect == policy.Allow {
+			switch row, err := c.tx.Bindings().Find(c.ctx, a.Org, BindingID(b.ID)); {
+			case err != nil:
+				return err
+			case row.Elevates != "":
+				continue // it ends with the binding that it is of, as a copy would not
+			}
 		}
 		if b.Reach != "" {
 			if err := c.permitName(PermInstance, policy.Root); err != nil {

@@ -72,7 +72,7 @@ func TestSharedRandomWrites(t *testing.T) {
 			must(in.UpdateRole(w.ctx, roles[rnd.IntN(len(roles))], identity.RolePatch{Exclusions: &p}))(t)
 		case n == 10:
 			i := rnd.IntN(len(groups))
-			if in.DeleteGroup(w.ctx, groups[i]) == nil {
+			if in.DeleteGroup(w.ctx, groups[i], identity.IfUnused) == nil {
 				groups = append(groups[:i:i], groups[i+1:]...)
 			}
 		default:

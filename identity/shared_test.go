@@ -103,7 +103,7 @@ func TestSec37_OtherProcessSees(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := in.DeleteGroup(s.a.ctx, s.group); err != nil {
+			if err := in.DeleteGroup(s.a.ctx, s.group, identity.IfUnused); err != nil {
 				t.Fatal(err)
 			}
 		}},

@@ -127,11 +127,11 @@ func TestBadSpecs(t *testing.T) {
 		{"system group renamed", invalid, "group", "ID", func() error {
 			return last(o.UpdateGroup(w.ctx, identity.GroupUsers, identity.GroupPatch{Name: text("x")}))
 		}},
-		{"system group deleted", invalid, "group", "ID", func() error { return o.DeleteGroup(w.ctx, identity.GroupServiceAccounts) }},
+		{"system group deleted", invalid, "group", "ID", func() error { return o.DeleteGroup(w.ctx, identity.GroupServiceAccounts, identity.IfUnused) }},
 		{"system group left", invalid, "group", "ID", func() error { return last(o.RemoveMember(w.ctx, identity.GroupUsers, user)) }},
 		{"system group joined", invalid, "group", "ID", member(identity.GroupUsers, user)},
-		{"group with members deleted", identity.ErrInUse, "group", "", func() error { return o.DeleteGroup(w.ctx, x.Full) }},
-		{"group that is a member deleted", identity.ErrInUse, "group", "", func() error { return o.DeleteGroup(w.ctx, outer.ID) }},
+		{"group with members deleted", identity.ErrInUse, "group", "", func() error { return o.DeleteGroup(w.ctx, x.Full, identity.IfUnused) }},
+		{"group that is a member deleted", identity.ErrInUse, "group", "", func() error { return o.DeleteGroup(w.ctx, outer.ID, identity.IfUnused) }},
 		{"group in itself", conflict, "group", "Member", member(x.Group, identity.SubjectID(x.Group))},
 		{"group in its member", conflict, "group", "Member", member(x.Full, identity.SubjectID(outer.ID))},
 		{"member absent", absent, "account", "", member(x.Group, "us_absent")},
@@ -155,7 +155,7 @@ func TestBadSpecs(t *testing.T) {
 		{"role include cycle", invalid, "role", "Includes", edit(x.Bound, identity.RolePatch{Includes: &[]string{"including"}})},
 		{"role edit unknown", invalid, "role", "Permissions", edit(x.Bound, identity.RolePatch{Permissions: &[]string{"wallets:fly"}})},
 		{"bound role archived", identity.ErrInUse, "role", "", func() error { return last(o.ArchiveRole(w.ctx, x.Bound)) }},
-		{"bound role deleted", identity.ErrInUse, "role", "", func() error { return o.DeleteRole(w.ctx, x.Bound) }},
+		{"bound role deleted", identity.ErrInUse, "role", "", func() error { return o.DeleteRole(w.ctx, x.Bound, identity.IfUnused) }},
 
 		{"scope absent", invalid, "binding", "Scope", bind(identity.BindingSpec{Subject: user, Role: "role"})},
 		{"scope absent, ensured", invalid, "binding", "Scope", func() error {

@@ -43,7 +43,7 @@ func (o *OrgAdmin) makeUser(ctx context.Context, op string, spec UserSpec) (out 
 	if err := checkLists(spec.Groups, spec.Roles, nil, nil); err != nil {
 		return out, wrap(op, err)
 	}
-	anew := func(c *change) (out UserResult, err error) {
+	build := func(c *change) (out UserResult, err error) {
 		email, ok := foldEmail(spec.Email)
 		if !ok {
 			return out, invalid(nounAccount, "Email", "%q is no e-mail address", clip(spec.Email))
@@ -61,8 +61,8 @@ func (o *OrgAdmin) makeUser(ctx context.Context, op string, spec UserSpec) (out 
 		return out, err
 	}
 	return create(ctx, &o.Admin, op, o.org, creation[UserResult]{
-		noun: nounAccount, input: spec, make: anew,
-		made: func(r UserResult) []string { return []string{string(r.ID)} },
+		noun: nounAccount, input: spec, create: build,
+		ids: func(r UserResult) []string { return []string{string(r.ID)} },
 		find: func(c *change, made []string) (UserResult, error) {
 			a, err := c.liveAccount(o.org, AccountID(made[0]))
 			return UserResult{Account: a}, err

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
@@ -36,7 +35,6 @@ func (x *tenant) atTheDoor(p, q identity.Principal) map[string][]any {
 		"AcceptInvitation":   {"none", identity.ExternalID{}},
 		"NewActionChallenge": {p, identity.Action{}}, "Watch": {p},
 		"NewEnrollChallenge": {"none", []byte(x.fresh)}, "EnrollKey": {"none", identity.EnrollKeySpec{}},
-		"Elevate": {p, x.binding, time.Hour, "night shift"}, "EndElevation": {p, x.binding},
 		"ExchangeToken": {p, identity.TokenExchange{Subject: x.access}},
 		"VerifyAction":  nil, "VerifyRequest": nil, "Write": nil, "JWKS": nil,
 	}

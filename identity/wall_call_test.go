@@ -26,7 +26,7 @@ func (x *tenant) sample(typ reflect.Type) (any, bool) {
 		x.org, x.user, x.group, x.role, x.binding, x.key, identity.SubjectID(x.user),
 		[]identity.AccountID{x.user}, []identity.SubjectID{identity.SubjectID(x.user)}, []identity.RoleID{x.role}, []identity.BindingID{x.binding},
 		identity.Page{}, time.Hour, later, uint64(1), policy.Root, []byte(x.fresh), x.external,
-		[]identity.DeleteMode{}, identity.OrgFilter{}, identity.AccountFilter{}, identity.GroupFilter{}, identity.RoleFilter{}, identity.BindingFilter{}, identity.EventFilter{},
+		x.mode, identity.OrgFilter{}, identity.AccountFilter{}, identity.GroupFilter{}, identity.RoleFilter{}, identity.BindingFilter{}, identity.EventFilter{},
 		identity.CredentialFilter{Account: x.user}, identity.HeldFilter{}, []identity.AuditHead{},
 		identity.OrgSpec{Slug: "fresh"}, identity.OrgPatch{DisplayName: &fresh},
 		identity.UserSpec{Email: "fresh@home.example"}, identity.AccountPatch{DisplayName: new(string)},
@@ -81,6 +81,7 @@ func (x *tenant) special() map[string][]any {
 		"AddRolePermissions": {[]identity.RoleID{x.role}, names}, "RemoveRolePermissions": {[]identity.RoleID{x.role}, []string{"wallets:create"}},
 		"RevokeCredentials": {identity.CredentialFilter{Account: x.service, Type: identity.ClientSecret}},
 		"PurgeAccount":      {x.gone}, "PurgeGroup": {x.goneGroup}, "PurgeRole": {x.goneRole},
+		"Elevate": {x.eligible, time.Minute, "night shift"}, "EndElevation": {x.eligible},
 		"MoveSubtree": {mustPath("projects/1"), mustPath("projects/2")},
 		"OrgBySlug":   {x.slug}, "SlugAvailable": {"fresh"}, "CompromiseSigningKey": {"none"}, "Backup": {"/nowhere"}, "Reseal": {nil},
 	}
@@ -115,8 +116,8 @@ func verbs(typ reflect.Type, except ...reflect.Type) []reflect.Method {
 	for i := range typ.NumMethod() {
 		m := typ.Method(i)
 		promoted := slices.ContainsFunc(except, func(other reflect.Type) bool {
-			same, has := other.MethodByName(m.Name)
-			return has && sameButReceiver(same.Type, m.Type)
+			_, has := other.MethodByName(m.Name)
+			return has
 		})
 		if m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() && !promoted {
 			out = append(out, m)
@@ -125,16 +126,19 @@ func verbs(typ reflect.Type, except ...reflect.Type) []reflect.Method {
 	return out
 }
 
-func sameButReceiver(a, b reflect.Type) bool {
-	if a.NumIn() != b.NumIn() {
-		return false
-	}
-	for i := 1; i < a.NumIn(); i++ {
-		if a.In(i) != b.In(i) {
-			return false
+// inEachMode does something with a method, twice if it takes a DeleteMode, which is
+// then among the good arguments of both tenants.
+func (x *wall) inEachMode(own *tenant, m reflect.Method, do func()) {
+	modes := []identity.DeleteMode{identity.IfUnused}
+	for i := range m.Type.NumIn() {
+		if m.Type.In(i) == reflect.TypeFor[identity.DeleteMode]() {
+			modes = append(modes, identity.Cascade)
 		}
 	}
-	return true
+	for _, mode := range modes {
+		own.mode, x.there.mode = mode, mode
+		do()
+	}
 }
 
 // again is randomness that can be had once more.

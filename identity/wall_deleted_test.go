@@ -200,18 +200,20 @@ func (x *wall) closed(when string, own *tenant, operator identity.AccountID) {
 	over := onlooker{name: "an operator", own: own, who: x.login(x.id.SystemOrg(), operator)}
 	host := onlooker{name: "the host", own: own}
 	for _, m := range verbs(reflect.TypeFor[*identity.OrgAdmin](), reflect.TypeFor[*identity.Admin]()) {
-		for _, o := range []onlooker{host, over} {
-			a := x.ask(one{o.by(x), x.there.org, m, x.there.arguments(x.t, m)})
-			switch answers := o.who.IsZero() && identity.Outlives(m.Name); {
-			case m.Name == "Vouch" && errors.Is(a.err, identity.ErrUnauthenticated):
-			case calls()[m.Name].hostOnly && !o.who.IsZero() || m.Name == "Vouch" && !o.who.IsZero():
-			case answers != (a.err == nil) || a.err != nil && !errors.Is(a.err, identity.ErrNotFound):
-				x.t.Errorf("%s, %s in it, by %s: %v", when, m.Name, o.name, a.err)
+		x.inEachMode(own, m, func() {
+			for _, o := range []onlooker{host, over} {
+				a := x.ask(one{o.by(x), x.there.org, m, x.there.arguments(x.t, m)})
+				switch answers := o.who.IsZero() && identity.Outlives(m.Name); {
+				case m.Name == "Vouch" && errors.Is(a.err, identity.ErrUnauthenticated):
+				case calls()[m.Name].hostOnly && !o.who.IsZero() || m.Name == "Vouch" && !o.who.IsZero():
+				case answers != (a.err == nil) || a.err != nil && !errors.Is(a.err, identity.ErrNotFound):
+					x.t.Errorf("%s, %s in it, by %s: %v", when, m.Name, o.name, a.err)
+				}
 			}
-		}
-		x.beyond(owner.name, owner.by(x), m)
-		x.beyond(over.name, over.by(x), m)
-		x.probe(owner.name, owner.by(x), own, m, 1000)
+			x.beyond(owner.name, owner.by(x), m)
+			x.beyond(over.name, over.by(x), m)
+			x.probe(owner.name, owner.by(x), own, m, 1000)
+		})
 	}
 }
 

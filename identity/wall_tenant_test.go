@@ -25,7 +25,7 @@ type tenant struct {
 	owner, user, service, idle, invited, archived identity.AccountID
 	group, full                                   identity.GroupID // full holds user and service, and is bound
 	role, shelved, bound                          identity.RoleID
-	binding, other                                identity.BindingID
+	binding, other, eligible                      identity.BindingID    // eligible is of owner
 	key, disabled, secret, client, retiring       identity.CredentialID // of service
 	revoked, invitation                           identity.CredentialID
 	gone                                          identity.AccountID // these three are deleted
@@ -33,6 +33,7 @@ type tenant struct {
 	goneRole                                      identity.RoleID
 	external                                      identity.ExternalID
 	head                                          identity.AuditHead
+	mode                                          identity.DeleteMode // that calls are made in
 
 	private                            ed25519.PrivateKey // of key
 	pem, fresh                         []byte             // of key; registered nowhere
@@ -80,11 +81,13 @@ func (w *world) tenant(slug, mark string) *tenant {
 		x.binding = must(in.CreateBinding(ctx, spec))(w.t).ID
 		spec.Subject = identity.SubjectID(x.full)
 		x.other = must(in.CreateBinding(ctx, spec))(w.t).ID
+		spec.Subject, spec.Eligible = identity.SubjectID(x.owner), time.Hour
+		x.eligible = must(in.CreateBinding(ctx, spec))(w.t).ID
 		x.gone = must(in.CreateUser(ctx, identity.UserSpec{Email: "gone@" + mark + ".example"}))(w.t).ID
 		must(in.DeleteAccount(ctx, x.gone))(w.t)
 		x.goneGroup = must(in.CreateGroup(ctx, identity.GroupSpec{Name: mark + "-gone"}))(w.t).ID
 		x.goneRole = must(in.CreateRole(ctx, identity.RoleSpec{Name: mark + "-gone"}))(w.t).ID
-		if err := errors.Join(in.DeleteGroup(ctx, x.goneGroup), in.DeleteRole(ctx, x.goneRole)); err != nil {
+		if err := errors.Join(in.DeleteGroup(ctx, x.goneGroup, identity.IfUnused), in.DeleteRole(ctx, x.goneRole, identity.IfUnused)); err != nil {
 			return err
 		}
 		x.disabled = must(in.AddPublicKey(ctx, x.service, identity.PublicKeySpec{Name: mark, UnprovenPublicKey: second}))(w.t).ID
@@ -167,7 +170,9 @@ func (x *tenant) roles() []identity.RoleID {
 	return []identity.RoleID{x.role, x.shelved, x.bound, x.goneRole}
 }
 
-func (x *tenant) bindings() []identity.BindingID { return []identity.BindingID{x.binding, x.other} }
+func (x *tenant) bindings() []identity.BindingID {
+	return []identity.BindingID{x.binding, x.other, x.eligible}
+}
 
 func (x *tenant) credentials() []identity.CredentialID {
 	return []identity.CredentialID{x.key, x.disabled, x.secret, x.client, x.retiring, x.revoked, x.invitation}

@@ -97,7 +97,7 @@ func (s *scene) moveRole() {
 		if s.outcome(last(s.in.ArchiveRole(s.w.ctx, identity.RoleID(id))), want, "ArchiveRole %s", id) {
 			r.archived = true
 		}
-	} else if s.outcome(s.in.DeleteRole(s.w.ctx, identity.RoleID(id)), want, "DeleteRole %s", id) {
+	} else if s.outcome(s.in.DeleteRole(s.w.ctx, identity.RoleID(id), identity.IfUnused), want, "DeleteRole %s", id) {
 		delete(s.org.roles, id)
 	}
 }

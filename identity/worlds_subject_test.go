@@ -149,7 +149,7 @@ func (s *scene) deleteGroup() {
 	for _, groups := range s.org.defaults {
 		want = want && !slices.Contains(groups, identity.GroupID(id))
 	}
-	if s.outcome(s.in.DeleteGroup(s.w.ctx, identity.GroupID(id)), want, "DeleteGroup %s", id) {
+	if s.outcome(s.in.DeleteGroup(s.w.ctx, identity.GroupID(id), identity.IfUnused), want, "DeleteGroup %s", id) {
 		delete(s.org.groups, id)
 	}
 }

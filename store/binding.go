@@ -27,11 +27,13 @@ func bindingTable() table[identity.Binding, identity.BindingID, bindingRow] {
 			columns: []string{"org_id", "id", "subject", "role", "scope", "effect", "starts_at", "ends_at", "reach",
 				"reason", "immutable", "created_at", "created_by", "updated_at", "updated_by", "revision", "condition", "eligible", "elevates"},
 			fields: map[identity.Field]string{
-				identity.FieldID:      "id",
-				identity.FieldSubject: "subject",
-				identity.FieldRole:    "role",
-				identity.FieldScope:   "scope",
+				identity.FieldID:       "id",
+				identity.FieldSubject:  "subject",
+				identity.FieldRole:     "role",
+				identity.FieldScope:    "scope",
+				identity.FieldElevates: "elevates",
 			},
+			sparse: []string{"elevates"},
 			sorted: []identity.Field{identity.FieldSubject}, // the index of its bindings has them in the order of their roles
 		},
 		row: func(b identity.Binding) bindingRow {

@@ -48,3 +48,18 @@ func (k idempotencyKeys) Sweep(ctx context.Context, before time.Time, limit int)
 	swept, err := k.run.exec(ctx, sweep, micros{before}, limit)
 	return int(swept), k.dialect.fail("idempotency key", "", err)
 }
+
+func (k idempotencyKeys) Purge(ctx context.Context, org identity.OrgID, limit int) (int, error) {
+	const purge = `DELETE FROM identity_idempotency_key WHERE org_id = $1 AND (actor, op, key) IN (
+		SELECT actor, op, key FROM identity_idempotency_key WHERE org_id = $1 LIMIT $2 + 0)`
+	purged, err := k.run.exec(ctx, purge, string(org), limit)
+	return int(purged), k.dialect.fail("idempotency key", "", err)
+}
+
+// Forget reads every key that there is: they are few, since they end, and it is seldom asked for.
+func (k idempotencyKeys) Forget(ctx context.Context, actor string, org identity.OrgID, made []string) (int, error) {
+	const forget = `DELETE FROM identity_idempotency_key WHERE instr('/' || actor || '/', '/' || $1 || '/') > 0
+		OR org_id = $2 AND EXISTS (SELECT 1 FROM json_each(made) m WHERE m.value <> '' AND m.value IN (SELECT value FROM json_each($3)))`
+	forgotten, err := k.run.exec(ctx, forget, actor, string(org), list[string](made))
+	return int(forgotten), k.dialect.fail("idempotency key", "", err)
+}

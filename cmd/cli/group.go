@@ -29,7 +29,7 @@ func (t *tool) groups() *cobra.Command {
 			}),
 		t.onGroup(leaf{use: "delete GROUP --org ORG", short: "Delete an empty group that nothing uses; its name stays taken", final: true}, nil,
 			func(ctx context.Context, s *session, in *identity.OrgAdmin, g identity.Group) error {
-				return s.changed(string(g.ID), true, in.DeleteGroup(ctx, g.ID))
+				return s.changed(string(g.ID), true, in.DeleteGroup(ctx, g.ID, identity.IfUnused))
 			}),
 		t.groupMember("add", "Put an account or a group into a group", (*identity.OrgAdmin).AddMember),
 		t.groupMember("remove", "Take an account or a group out of a group", (*identity.OrgAdmin).RemoveMember))

@@ -29,7 +29,7 @@ func (t *tool) roles() *cobra.Command {
 		t.roleState("unarchive", "Take a role into use again", (*identity.OrgAdmin).UnarchiveRole),
 		t.onRole(leaf{use: "delete ROLE --org ORG", short: "Delete a role that nothing uses; its name stays taken", final: true}, nil,
 			func(ctx context.Context, s *session, in *identity.OrgAdmin, r identity.Role) error {
-				return s.changed(string(r.ID), true, in.DeleteRole(ctx, r.ID))
+				return s.changed(string(r.ID), true, in.DeleteRole(ctx, r.ID, identity.IfUnused))
 			}))
 	return g
 }

@@ -95,3 +95,80 @@ func idempotencyKeySweep(t *testing.T, s identity.Store) {
 		}
 	})
 }
+
+func idempotencyKeyPurge(t *testing.T, s identity.Store) {
+	write(t, s, func(ctx context.Context, tx identity.WriteTxn) {
+		keys := tx.IdempotencyKeys()
+		for i := range 5 {
+			ok(t, keys.Put(ctx, idempotencyKey(home, i)))
+			ok(t, keys.Put(ctx, idempotencyKey(foreign, i)))
+		}
+		for _, want := range []int{3, 2, 0} {
+			n, err := keys.Purge(ctx, home, 3)
+			ok(t, err)
+			if n != want {
+				t.Fatalf("%d purged, want %d", n, want)
+			}
+		}
+		for i := range 5 {
+			k := idempotencyKey(home, i)
+			_, err := keys.Find(ctx, home, k.Actor, k.Op, k.Key)
+			is(t, err, identity.ErrNotFound)
+			_, err = keys.Find(ctx, foreign, k.Actor, k.Op, k.Key)
+			ok(t, err)
+		}
+	})
+}
+
+func idempotencyKeyForget(t *testing.T, s identity.Store) {
+	there := map[string]identity.IdempotencyKey{}
+	put := func(name string, org identity.OrgID, actor string, made ...string) {
+		k := idempotencyKey(org, len(there))
+		k.Key, k.Actor, k.Made = name, actor, made
+		there[name] = k
+	}
+	put("its own", home, "us_a", "gr_1")
+	put("its own elsewhere", foreign, "us_a", "gr_1")
+	put("as the first", home, "us_a/sa_b", "gr_1")
+	put("as the last", home, "sa_b/us_a", "gr_1")
+	put("in the middle", foreign, "sa_b/us_a/sa_c", "gr_1")
+	put("of a longer name", home, "us_ab", "gr_1")
+	put("of a longer name before it", home, "bus_a/sa_b", "gr_1")
+	put("it was made", home, "system", "us_a", "")
+	put("it has what was made", home, "system", "gr_2", "", "cr_'1")
+	put("made elsewhere", foreign, "system", "us_a")
+	put("something longer was made", home, "system", "us_ab", "xus_a")
+	put("nothing more was made", home, "system", "gr_3", "")
+	write(t, s, func(ctx context.Context, tx identity.WriteTxn) {
+		keys := tx.IdempotencyKeys()
+		for _, k := range there {
+			ok(t, keys.Put(ctx, k))
+		}
+		for _, step := range []struct {
+			actor string
+			made  []string
+			gone  []string
+		}{
+			{"us_none", nil, nil},
+			{"us_none", []string{"", "none"}, nil},
+			{"us_a", nil, []string{"its own", "its own elsewhere", "as the first", "as the last", "in the middle"}},
+			{"us_a", []string{"us_a", "us_a", "cr_'1", hostile}, []string{"it was made", "it has what was made"}},
+		} {
+			n, err := keys.Forget(ctx, step.actor, home, step.made)
+			ok(t, err)
+			if n != len(step.gone) {
+				t.Fatalf("%d of %s and %q forgotten, want %q", n, step.actor, step.made, step.gone)
+			}
+			for _, name := range step.gone {
+				k := there[name]
+				_, err := keys.Find(ctx, k.Org, k.Actor, k.Op, k.Key)
+				is(t, err, identity.ErrNotFound)
+				delete(there, name)
+			}
+		}
+		for _, k := range there {
+			_, err := keys.Find(ctx, k.Org, k.Actor, k.Op, k.Key)
+			ok(t, err)
+		}
+	})
+}

@@ -48,6 +48,8 @@ func Run(t *testing.T, open func(t *testing.T) identity.Store) {
 		{"RevokedToken/Sweep", revokedTokenSweep},
 		{"IdempotencyKey", idempotencyKeyLaws},
 		{"IdempotencyKey/Sweep", idempotencyKeySweep},
+		{"IdempotencyKey/Purge", idempotencyKeyPurge},
+		{"IdempotencyKey/Forget", idempotencyKeyForget},
 		{"Usage", usageLaws},
 		{"Usage/Ending", endingLaws},
 		{"Usage/Mark", markLaws},
