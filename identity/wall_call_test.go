@@ -239,11 +239,7 @@ func (x *wall) changes(ctx context.Context, tx *identity.Tx) (n int64) {
 
 // eventsIn are the events that a transaction has written so far.
 func (x *wall) eventsIn(ctx context.Context, tx *identity.Tx, after uint64) string {
-	rows, err := tx.SQL().QueryContext(ctx, `SELECT org_id, noun, id, verb, actor, coalesce(before, ''), coalesce(after, '') FROM identity_event WHERE revision > $1 ORDER BY revision, item`, int64(after))
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	return strings.Join(x.texts(rows), "\n")
+	return strings.Join(x.texts(ctx, tx.SQL(), `SELECT org_id, noun, id, verb, actor, coalesce(before, ''), coalesce(after, '') FROM identity_event WHERE revision > $1 ORDER BY revision, item`, int64(after)), "\n")
 }
 
 func (x *wall) describe(c one) string {

@@ -20,9 +20,8 @@ type row map[string]string
 // rowsOf are the rows of an org in a table.
 func (w *world) rowsOf(table string, org identity.OrgID) (out []row) {
 	w.t.Helper()
-	rows := must(w.db.QueryContext(w.ctx, `SELECT * FROM `+table+` WHERE org_id = $1`, string(org)))(w.t)
-	columns := must(rows.Columns())(w.t)
-	for _, values := range w.fields(rows) {
+	columns, rows := w.fields(w.ctx, w.db, `SELECT * FROM `+table+` WHERE org_id = $1`, string(org))
+	for _, values := range rows {
 		r := row{}
 		for i, column := range columns {
 			r[column] = values[i]

@@ -16,21 +16,11 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// queried sends a query.
-func (w *world) queried(db querier, query string, args ...any) *sql.Rows {
-	w.t.Helper()
-	rows, err := db.QueryContext(w.ctx, query, args...)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return rows
-}
-
 // orgTables are the tables of the database that have an org_id, whichever they are.
 func (w *world) orgTables() []string {
 	w.t.Helper()
-	tables := w.texts(w.queried(w.db, `SELECT t.name FROM sqlite_schema t
-		WHERE t.type = 'table' AND EXISTS (SELECT 1 FROM pragma_table_info(t.name) c WHERE c.name = 'org_id') ORDER BY t.name`))
+	tables := w.texts(w.ctx, w.db, `SELECT t.name FROM sqlite_schema t
+		WHERE t.type = 'table' AND EXISTS (SELECT 1 FROM pragma_table_info(t.name) c WHERE c.name = 'org_id') ORDER BY t.name`)
 	if len(tables) < 8 {
 		w.t.Fatalf("only %q", tables)
 	}
@@ -76,7 +66,7 @@ func (x *wall) remember() {
 // often as it was.
 func (x *wall) touched(db querier) []string {
 	x.t.Helper()
-	return x.texts(x.queried(db, `SELECT what FROM touched WHERE rowid > $1 ORDER BY rowid`, x.known))
+	return x.texts(x.ctx, db, `SELECT what FROM touched WHERE rowid > $1 ORDER BY rowid`, x.known)
 }
 
 // stored is all that there is of an org, in every table, as text.
@@ -84,7 +74,7 @@ func (w *world) stored(db querier, org identity.OrgID) string {
 	w.t.Helper()
 	var b strings.Builder
 	rows := func(query string) {
-		for _, row := range w.texts(w.queried(db, query, string(org))) {
+		for _, row := range w.texts(w.ctx, db, query, string(org)) {
 			b.WriteString(row + "\n")
 		}
 	}
@@ -96,20 +86,27 @@ func (w *world) stored(db querier, org identity.OrgID) string {
 	return b.String()
 }
 
-// texts are rows, each as a text.
-func (w *world) texts(rows *sql.Rows) (out []string) {
+// texts are the rows that a query gives, each as a text.
+func (w *world) texts(ctx context.Context, db querier, query string, args ...any) (out []string) {
 	w.t.Helper()
-	for _, fields := range w.fields(rows) {
+	_, rows := w.fields(ctx, db, query, args...)
+	for _, fields := range rows {
 		out = append(out, strings.Join(fields, "|"))
 	}
 	return out
 }
 
-// fields are rows, each with its columns as texts.
-func (w *world) fields(rows *sql.Rows) (out [][]string) {
+// fields are the rows that a query gives, each with its columns as texts.
+func (w *world) fields(ctx context.Context, db querier, query string, args ...any) (columns []string, out [][]string) {
 	w.t.Helper()
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	defer rows.Close()
-	columns := must(rows.Columns())(w.t)
+	if columns, err = rows.Columns(); err != nil {
+		w.t.Fatal(err)
+	}
 	values, into := make([]any, len(columns)), make([]any, len(columns))
 	for i := range values {
 		into[i] = &values[i]
@@ -132,5 +129,5 @@ func (w *world) fields(rows *sql.Rows) (out [][]string) {
 	if err := rows.Err(); err != nil {
 		w.t.Fatal(err)
 	}
-	return out
+	return columns, out
 }
