@@ -154,24 +154,38 @@ func (c *change) unrevoked(a Account, more ...Cond) iter.Seq2[Credential, error]
 	return func(yield func(Credential, error) bool) {
 		for _, state := range []CredentialState{CredentialActive, CredentialRetiring, CredentialDisabled, CredentialHeld} {
 			q := c.having(FieldAccount, string(a.ID))
-			q.Org, q.Limit = a.Org, 1000
+			q.Org = a.Org
 			q.Where = append(append(slices.Clip(q.Where), Cond{Field: FieldState, Value: string(state)}), more...)
-			for {
-				rows, err := c.tx.Credentials().Page(c.ctx, q)
-				if err != nil {
-					yield(Credential{}, err)
+			for row, err := range c.credentials(q) {
+				if !yield(row, err) || err != nil {
 					return
 				}
-				for _, row := range rows {
-					if !yield(row, nil) {
-						return
-					}
-				}
-				if len(rows) < q.Limit {
-					break
-				}
-				q.After = string(rows[len(rows)-1].ID)
 			}
+		}
+	}
+}
+
+// credentials yields the credentials that a query selects, page by page. They may
+// be changed on the way.
+func (c *change) credentials(q Query) iter.Seq2[Credential, error] {
+	return func(yield func(Credential, error) bool) {
+		q := q
+		q.Limit = 1000
+		for {
+			rows, err := c.tx.Credentials().Page(c.ctx, q)
+			if err != nil {
+				yield(Credential{}, err)
+				return
+			}
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if len(rows) < q.Limit {
+				return
+			}
+			q.After = string(rows[len(rows)-1].ID)
 		}
 	}
 }

@@ -115,23 +115,5 @@ func (c *change) hold(doubtful func(OrgID) bool) (n int, err error) {
 // inState iterates over the credentials of every org in a state. They may be
 // changed on the way.
 func (c *change) inState(state CredentialState) iter.Seq2[Credential, error] {
-	return func(yield func(Credential, error) bool) {
-		q := Query{Everywhere: true, Where: []Cond{{Field: FieldState, Value: string(state)}}, Limit: 1000}
-		for {
-			rows, err := c.tx.Credentials().Page(c.ctx, q)
-			if err != nil {
-				yield(Credential{}, err)
-				return
-			}
-			for _, row := range rows {
-				if !yield(row, nil) {
-					return
-				}
-			}
-			if len(rows) < q.Limit {
-				return
-			}
-			q.After = string(rows[len(rows)-1].ID)
-		}
-	}
+	return c.credentials(Query{Everywhere: true, Where: []Cond{{Field: FieldState, Value: string(state)}}})
 }

@@ -65,26 +65,7 @@ func (t *tool) accountList() *cobra.Command {
 
 // onAccount makes a command about one account, which it finds.
 func (t *tool) onAccount(l leaf, flags func(*pflag.FlagSet), run func(context.Context, *session, *identity.OrgAdmin, identity.Account) error) *cobra.Command {
-	var org orgFlag
-	l.args, l.required = 1, append([]string{"org"}, l.required...)
-	l.flags = func(f *pflag.FlagSet) {
-		org.add(f)
-		if flags != nil {
-			flags(f)
-		}
-	}
-	l.run = func(ctx context.Context, s *session) error {
-		in, err := s.in(ctx, org)
-		if err != nil {
-			return err
-		}
-		a, err := account(ctx, in, s.args[0])
-		if err != nil {
-			return err
-		}
-		return run(ctx, s, in, a)
-	}
-	return t.command(l)
+	return onOne(t, l, flags, account, run)
 }
 
 func (t *tool) accountShow() *cobra.Command {

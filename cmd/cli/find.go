@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/claviger-go/claviger/identity"
@@ -138,4 +139,31 @@ func roleRef(ctx context.Context, in *identity.OrgAdmin, ref string) (identity.R
 	}
 	r, err := role(ctx, in, ref)
 	return identity.RoleRef(r.ID), err
+}
+
+// onOne makes a command about one thing of an org, which it finds by its first
+// argument.
+func onOne[T any](t *tool, l leaf, flags func(*pflag.FlagSet), find func(context.Context, *identity.OrgAdmin, string) (T, error),
+	run func(context.Context, *session, *identity.OrgAdmin, T) error,
+) *cobra.Command {
+	var org orgFlag
+	l.args, l.required = max(l.args, 1), append([]string{"org"}, l.required...)
+	l.flags = func(f *pflag.FlagSet) {
+		org.add(f)
+		if flags != nil {
+			flags(f)
+		}
+	}
+	l.run = func(ctx context.Context, s *session) error {
+		in, err := s.in(ctx, org)
+		if err != nil {
+			return err
+		}
+		found, err := find(ctx, in, s.args[0])
+		if err != nil {
+			return err
+		}
+		return run(ctx, s, in, found)
+	}
+	return t.command(l)
 }

@@ -77,26 +77,7 @@ func (t *tool) groupCreate() *cobra.Command {
 
 // onGroup makes a command about one group, which it finds by its first argument.
 func (t *tool) onGroup(l leaf, flags func(*pflag.FlagSet), run func(context.Context, *session, *identity.OrgAdmin, identity.Group) error) *cobra.Command {
-	var org orgFlag
-	l.args, l.required = max(l.args, 1), []string{"org"}
-	l.flags = func(f *pflag.FlagSet) {
-		org.add(f)
-		if flags != nil {
-			flags(f)
-		}
-	}
-	l.run = func(ctx context.Context, s *session) error {
-		in, err := s.in(ctx, org)
-		if err != nil {
-			return err
-		}
-		g, err := group(ctx, in, s.args[0])
-		if err != nil {
-			return err
-		}
-		return run(ctx, s, in, g)
-	}
-	return t.command(l)
+	return onOne(t, l, flags, group, run)
 }
 
 func (t *tool) groupUpdate() *cobra.Command {

@@ -56,26 +56,7 @@ func (t *tool) roleList() *cobra.Command {
 
 // onRole makes a command about one stored role, which it finds.
 func (t *tool) onRole(l leaf, flags func(*pflag.FlagSet), run func(context.Context, *session, *identity.OrgAdmin, identity.Role) error) *cobra.Command {
-	var org orgFlag
-	l.args, l.required = 1, append([]string{"org"}, l.required...)
-	l.flags = func(f *pflag.FlagSet) {
-		org.add(f)
-		if flags != nil {
-			flags(f)
-		}
-	}
-	l.run = func(ctx context.Context, s *session) error {
-		in, err := s.in(ctx, org)
-		if err != nil {
-			return err
-		}
-		r, err := role(ctx, in, s.args[0])
-		if err != nil {
-			return err
-		}
-		return run(ctx, s, in, r)
-	}
-	return t.command(l)
+	return onOne(t, l, flags, role, run)
 }
 
 func (t *tool) roleState(verb, short string, call func(*identity.OrgAdmin, context.Context, identity.RoleID) (bool, error)) *cobra.Command {
