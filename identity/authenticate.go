@@ -28,21 +28,22 @@ func (a *Authority) Authenticate(ctx context.Context, raw string) (Principal, er
 // The address is that of the moment: a principal that is held keeps what it was
 // proven with.
 func (a *Authority) AuthenticateFrom(ctx context.Context, raw string, from netip.Addr) (Principal, error) {
-	if now := a.clock.Now(); a.wayOf(raw) == WayAccessToken {
+	now, way := a.clock.Now(), a.wayOf(raw)
+	if way == WayAccessToken {
 		if p := a.recallAlive(raw, now); p != nil {
 			a.observeAccepted(p, now)
 			return Principal{p}, nil
 		}
 	}
-	p, err := a.authenticate(ctx, raw)
+	p, err := a.authenticate(ctx, way, raw, now)
 	if err == nil {
 		err = a.within(ctx, p.p, from)
 	}
 	if err != nil {
-		a.turnedAway(a.wayOf(raw), "", err)
+		a.turnedAway(way, "", err)
 		return Principal{}, wrap("Authenticate", err)
 	}
-	a.came(p.p, a.clock.Now())
+	a.came(p.p, now)
 	return p, nil
 }
 
@@ -56,9 +57,8 @@ func (a *Authority) wayOf(raw string) Way {
 }
 
 // authenticate is who a token proves, from wherever it came.
-func (a *Authority) authenticate(ctx context.Context, raw string) (Principal, error) {
-	now := a.clock.Now()
-	if a.wayOf(raw) == WayAPIToken {
+func (a *Authority) authenticate(ctx context.Context, way Way, raw string, now int64) (Principal, error) {
+	if way == WayAPIToken {
 		return a.authenticateSecret(ctx, raw, now)
 	}
 	if p := a.recall(raw, now); p != nil {

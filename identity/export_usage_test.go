@@ -4,7 +4,7 @@ import "context"
 
 // AuthenticateCold is Authenticate without what is remembered.
 func (a *Authority) AuthenticateCold(ctx context.Context, raw string) (Principal, error) {
-	p, err := a.authenticate(ctx, raw)
+	p, err := a.authenticate(ctx, a.wayOf(raw), raw, a.clock.Now())
 	return p, wrap("Authenticate", err)
 }
 

@@ -28,27 +28,27 @@ type principal struct {
 	chain  []*principal   // who acts for the account, the current actor first; nil for nearly all
 	handle policy.Handle  // in views of this line
 	glance
+	credential CredentialID  // empty for a vouched login
+	noted      *atomic.Int64 // when its use was last noted, in spans of useGrain
+	atNetworks bool          // the credential is for some networks only
 
 	// Where the other rows are in views of this line.
 	line           uint64
 	accountSlot    uint32
 	credentialSlot uint32
 
-	account    AccountID
-	kind       AccountKind
-	way        Way
-	credential CredentialID // empty for a vouched login
-	tokenID    string
-	tokenKey   TokenKey      // how the token is known if it is revoked alone; empty if there is none, and of who acts
-	noted      *atomic.Int64 // when its use was last noted, in spans of useGrain
-	method     string
-	authTime   int64
-	issued     uint64        // the revision that the proof was made at
-	expires    int64         // Unix microseconds, 0 = with the account
-	asked      *TokenRequest // what limits was made of, nil with it
-	audience   string        // of the token that is being made; empty for Config.Audience
-	atNetworks bool          // the credential is for some networks only
-	retrying   bool          // makes a call again that could not be stored: bars do not hold it up
+	account  AccountID
+	kind     AccountKind
+	way      Way
+	tokenID  string
+	tokenKey TokenKey // how the token is known if it is revoked alone; empty if there is none, and of who acts
+	method   string
+	authTime int64
+	issued   uint64        // the revision that the proof was made at
+	expires  int64         // Unix microseconds, 0 = with the account
+	asked    *TokenRequest // what limits was made of, nil with it
+	audience string        // of the token that is being made; empty for Config.Audience
+	retrying bool          // makes a call again that could not be stored: bars do not hold it up
 }
 
 // glance is what a look at a principal found in one view: while that one is
