@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -116,6 +117,9 @@ func open(t testing.TB, settings ...func(*world)) *world {
 	for _, set := range settings {
 		set(w)
 	}
+	if err := os.WriteFile(w.file(), must(emptyDatabase())(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	w.start()
 	pool, err := sql.Open("sqlite", "file:"+w.file()+"?mode=ro")
 	if err != nil {
@@ -129,6 +133,22 @@ func open(t testing.TB, settings ...func(*world)) *world {
 	})
 	return w
 }
+
+// emptyDatabase is a database with the schema in it, which takes longer to make than most tests to run.
+var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "empty")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "app.db")
+	st, err := sqlite.Open(context.Background(), file)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	err = st.Close()
+	empty, readErr := os.ReadFile(file)
+	return empty, errors.Join(err, readErr, os.RemoveAll(dir))
+})
 
 // with changes the configuration of a world.
 func with(set func(*identity.Config)) func(*world) { return func(w *world) { set(&w.cfg) } }

@@ -4,6 +4,7 @@ import (
 	"context"
 	crand "crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -73,7 +74,15 @@ func New(t testing.TB, change ...func(*identity.Config)) *Env {
 	}
 
 	ctx := context.Background()
-	st, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "identity.db"))
+	file := filepath.Join(t.TempDir(), "identity.db")
+	empty, err := emptyDatabase()
+	if err == nil {
+		err = os.WriteFile(file, empty, 0o600)
+	}
+	if err != nil {
+		t.Fatalf("identitytest: %v", err)
+	}
+	st, err := sqlite.Open(ctx, file)
 	if err != nil {
 		t.Fatalf("identitytest: %v", err)
 	}
@@ -127,3 +136,20 @@ func (r *random) Read(p []byte) (int, error) {
 	}
 	return n, nil
 }
+
+// emptyDatabase is a database with the schema in it, which takes longer to make
+// than most tests to run.
+var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "identitytest")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "identity.db")
+	st, err := sqlite.Open(context.Background(), file)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	err = st.Close()
+	empty, readErr := os.ReadFile(file)
+	return empty, errors.Join(err, readErr, os.RemoveAll(dir))
+})
