@@ -1,7 +1,7 @@
 .PHONY: test race lint fuzz budget bench ci
 
 test:   ; go test ./...
-race:   ; go test -race -p 2 ./...
+race:   ; RACE=all .ci/run race
 lint:   ; .ci/run lint
 fuzz:   ; .ci/run fuzz
 budget: ; go run ./internal/budget
