@@ -385,6 +385,10 @@ func TestSec13_AnotherKey(t *testing.T) {
 	if _, _, err := checkAssertion(raw, ed25519Key().Public(), testNow); !errors.Is(err, ErrSignature) || errors.Is(err, ErrExpired) {
 		t.Errorf("%v", err)
 	}
+	// Nor does it sign for somebody else: who asserts is who the token is asked for.
+	for _, claim := range []string{"iss", "sub"} {
+		wantAssertionError(t, object(assertionHeader0()), object(with(assertionClaims0(), claim, `"us_other"`)), ErrClaim)
+	}
 }
 
 // Errors say which check failed, and nothing of what was sent.
@@ -399,6 +403,22 @@ func TestSec14_ErrorsHoldNoInput(t *testing.T) {
 		_, _, err := checkAssertion(forge(AlgEdDSA, ed25519Key(), object(c.header), object(c.claims)), ed25519Key().Public(), testNow)
 		if err == nil || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), marker) {
 			t.Errorf("%v", err)
+		}
+	}
+	a := newAccess(t, AlgEdDSA)
+	none := object(accessClaims0())
+	h, p, s := segmentsOf(a.forge(none))
+	for _, raw := range []string{
+		marker, marker + ".", h + "." + marker, strings.Repeat(marker+".", 5), marker + "." + marker + "." + marker, h + ".*" + marker + "." + s, h + "." + p + "." + marker,
+		strings.Repeat(marker, 2000), a.forge(marker), a.forge(object(with(accessClaims0(), "iss", `"`+marker+`"`))), a.forge(object(with(accessClaims0(), "aud", `"`+marker+`"`))),
+		a.forge(object(with(accessClaims0(), "sub", `["`+marker+`"]`))), a.forge(object(with(accessClaims0(), marker, `"\ud800"`))),
+	} {
+		_, _, asserted := checkAssertion(raw, ed25519Key().Public(), testNow)
+		_, verified := a.v.Verify(a.keys, raw, testNow)
+		for _, err := range []error{asserted, verified} {
+			if err == nil || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), marker) {
+				t.Errorf("%.80s: %v", raw, err)
+			}
 		}
 	}
 }

@@ -142,6 +142,9 @@ func TestSec26_JWKS(t *testing.T) {
 	if !bytes.Equal(one.JWKS(), two.JWKS()) {
 		t.Error("the order of the keys shows")
 	}
+	if _, err := NewKeySet(a.VerifyKey(), b.VerifyKey(), a.VerifyKey()); !errors.Is(err, ErrConfig) {
+		t.Errorf("one kid twice: %v", err)
+	}
 	var raw struct{ Keys []map[string]string }
 	if err := json.Unmarshal(one.JWKS(), &raw); err != nil {
 		t.Fatal(err)

@@ -103,6 +103,17 @@ func TestSec27_Entropy(t *testing.T) {
 	if len(texts) != 256 {
 		t.Errorf("%d texts of 256", len(texts))
 	}
+	clear(texts)
+	for range 256 { // without a source it is the system's
+		secret, _, err := token.NewOpaque("cvg", token.KindClientSecret, opaqueULID, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[secret.Reveal()] = true
+	}
+	if len(texts) != 256 {
+		t.Errorf("%d texts of 256 without a source", len(texts))
+	}
 	for i := range 256 { // no bit is lost on the way into the text
 		bits := make([]byte, 32)
 		bits[i/8] ^= 1 << (i % 8)

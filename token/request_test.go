@@ -121,6 +121,8 @@ func TestSignRequestRefuses(t *testing.T) {
 func FuzzRequestSignature(f *testing.F) {
 	f.Add(must(SignRequest(ed25519Key(), requestSpec())))
 	f.Add("a.1." + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43) + "..AA")
+	f.Add("")
+	f.Add("a.1.AA")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := ParseRequestSignature(text)
 		if err != nil {

@@ -104,7 +104,7 @@ func TestSec22_Sealed(t *testing.T) {
 	}
 }
 
-// Every flipped bit and every prefix of a sealed text is refused, its head included.
+// Every flipped bit, every prefix and every extension of a sealed text is refused, its head included.
 func TestSec22_SealedTextsAreWhole(t *testing.T) {
 	ctx := t.Context()
 	sealer, err := SealBytes(key32(7)).Open(false)
@@ -114,6 +114,11 @@ func TestSec22_SealedTextsAreWhole(t *testing.T) {
 	sealed, err := sealer.Seal(ctx, []byte("plain"), []byte("aad"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for b := range 256 {
+		if got, err := sealer.Open(ctx, append(bytes.Clone(sealed), byte(b)), []byte("aad")); got != nil || !errors.Is(err, ErrKey) {
+			t.Errorf("%d behind it: %q, %v", b, got, err)
+		}
 	}
 	for i := range len(sealed) {
 		if got, err := sealer.Open(ctx, sealed[:i], []byte("aad")); got != nil || err == nil {
