@@ -233,6 +233,8 @@ func TestSec33_SealerPrintsWithoutItsKey(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	s := sealer(f, 1)
 	made := map[string]bool{}
+	f.Add("")
+	f.Add("AQ")
 	for _, last := range lasts {
 		c := encode(f, s, "group", filterA, "or_1", last)
 		made[c] = true

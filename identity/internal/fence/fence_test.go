@@ -256,6 +256,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(file(2, sample(4)), uint64(3))
 	f.Add([]byte("claviger-fence/1\t2\t00"), uint64(0))
 	f.Add(Append(file(0, Seen(1)), key, Record{ID: "\x00"}), uint64(1))
+	f.Add(seal(file(0), key, "1\tor_1"), uint64(0))
 	f.Fuzz(func(t *testing.T, data []byte, revision uint64) {
 		l, err := Parse(key, data)
 		if err != nil {

@@ -159,6 +159,17 @@ func TestSec25_LostKeys(t *testing.T) {
 	}
 }
 
+// TestSec25_NextOfTwo: of two keys that may sign next, the one does that was to sign first, which verifiers know for longer.
+func TestSec25_NextOfTwo(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	first, second := Key{ID: "first", State: Next, SignsFrom: now.Add(time.Hour)}, Key{ID: "second", State: Next, SignsFrom: now.Add(2 * time.Hour)}
+	for _, keys := range [][]Key{{first, second}, {second, first}} {
+		if steps := schedule.Due(keys, now); len(steps) != 2 || steps[0].Do != Promote || steps[0].ID != "first" {
+			t.Errorf("%v", steps)
+		}
+	}
+}
+
 func TestForward(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for ago, want := range map[time.Duration]time.Duration{
