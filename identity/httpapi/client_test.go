@@ -276,9 +276,13 @@ func TestSec34_OneClient(t *testing.T) {
 		}
 		both := post(clientForm(good, e.asked...).Encode())
 		both.Header.Set("Authorization", "Basic YTpzZWNyZXQ=")
+		asked := clientForm("", e.asked...)
+		asked.Del("client_assertion_type")
+		headers := post(asked.Encode())
+		headers.Header["Authorization"] = []string{"Basic YTpzZWNyZXQ=", "Basic YTpzZWNyZXQ="}
 		for name, r := range map[string]*http.Request{
 			"assertion in the URL": inURL("client_assertion=" + good), "secret in the URL": inURL("client_secret=secret"),
-			"token in the URL": inURL("token=secret"), "anything in the URL": inURL("x"), "two methods": both,
+			"token in the URL": inURL("token=secret"), "anything in the URL": inURL("x"), "two methods": both, "two headers": headers,
 		} {
 			log.Reset()
 			if got := serve(mux, r); !strings.HasPrefix(got, "400\n") || !strings.Contains(got, `"invalid_request"`) {
