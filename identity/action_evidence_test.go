@@ -1,8 +1,10 @@
 package identity_test
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/claviger-go/claviger/identity"
@@ -84,6 +86,10 @@ func TestSec65_ActionEvidenceIsWhole(t *testing.T) {
 		"algorithm":    func(e *identity.ActionEvidence) { e.Algorithm = token.AlgES256 },
 		"signature":    func(e *identity.ActionEvidence) { e.Signature[0] ^= 1 },
 		"no signature": func(e *identity.ActionEvidence) { e.Signature = nil },
+		"a signature for another purpose": func(e *identity.ActionEvidence) {
+			e.Purpose = must(token.HostPurpose("hook"))(t)
+			e.Signature = ed25519.Sign(c.key, append([]byte(e.Purpose), e.Message...))
+		},
 	} {
 		var said identity.ActionEvidence
 		if err := json.Unmarshal(good.After, &said); err != nil {
@@ -96,6 +102,13 @@ func TestSec65_ActionEvidenceIsWhole(t *testing.T) {
 		bad.AfterHash = identity.HashOf(bad.After)
 		if _, err := identity.VerifyActionEvent(bad); !errors.Is(err, identity.ErrInvalid) {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for what, after := range map[string][]byte{"a space": append(slices.Clone(good.After), ' '), "a member": append([]byte(`{"Amount":2,`), good.After[1:]...)} {
+		bad := good
+		bad.After = after
+		if _, err := identity.VerifyActionEvent(bad); !errors.Is(err, identity.ErrInvalid) {
+			t.Errorf("with %s more: %v", what, err)
 		}
 	}
 	purged := good

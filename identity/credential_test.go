@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"slices"
@@ -45,6 +46,7 @@ func TestSec17_BadKeys(t *testing.T) {
 		"two blocks":     {append(slices.Clone(good), good...), token.ErrFormat},
 		"private":        {pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), token.ErrPrivateKey},
 		"hidden private": {pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: pkcs8}), token.ErrPrivateKey},
+		"private JWK":    {privateJWK(private), token.ErrPrivateKey},
 		"short RSA":      {pemOf(t, &weak.PublicKey), token.ErrWeakKey},
 		"low order":      {pemOf(t, lowOrder), token.ErrWeakKey},
 		"P-224":          {pemOf(t, &p224.PublicKey), token.ErrUnsupportedKey},
@@ -79,6 +81,12 @@ func TestSec17_BadKeys(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// privateJWK is an Ed25519 key with its private half (RFC 8037 section 2).
+func privateJWK(key ed25519.PrivateKey) []byte {
+	b := base64.RawURLEncoding.EncodeToString
+	return []byte(`{"kty":"OKP","crv":"Ed25519","x":"` + b(key.Public().(ed25519.PublicKey)) + `","d":"` + b(key.Seed()) + `"}`)
 }
 
 // TestSec20_OneKeyOnce: a key is active at most once in an org, and whose it is

@@ -218,7 +218,9 @@ func TestSec35_EnrollCodes(t *testing.T) {
 			spec := must(e.spec())(t)
 			end(w, x, e)
 			same := w.unchanged()
-			for what, err := range map[string]error{"key": last(w.id.EnrollKey(w.ctx, e.code, spec)), "challenge": e.enroll()} {
+			for what, err := range map[string]error{
+				"key": last(w.id.EnrollKey(w.ctx, e.code, spec)), "challenge": last(w.id.NewEnrollChallenge(w.ctx, e.code, e.public)),
+			} {
 				if !errors.Is(err, identity.ErrUnauthenticated) || identity.PublicText(err) != "unauthenticated" {
 					t.Errorf("%s: %v", what, err)
 				}

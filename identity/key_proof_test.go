@@ -35,7 +35,7 @@ func (w *world) proof(key crypto.Signer, challenge string) identity.KeyProof {
 }
 
 // TestProvenKeys registers a key of each kind with its proof, for an account
-// that is there and with one that is made.
+// that is there and with one that is made. Of one without, the log says so.
 func TestProvenKeys(t *testing.T) {
 	w := open(t)
 	x := w.targets("acme")
@@ -68,6 +68,12 @@ func TestProvenKeys(t *testing.T) {
 		if !made.Key.Proven || made.Key.Name != "k" || made.Key.Account != made.ID {
 			t.Errorf("%s: %+v", kind, made.Key)
 		}
+	}
+	_, public := newKey(t)
+	c := must(o.AddPublicKey(w.ctx, x.User, identity.PublicKeySpec{UnprovenPublicKey: public}))(t)
+	events := w.events(x.Org)
+	if last := events[len(events)-1]; c.Proven || last.Verb != "create unproven" || last.ID != string(c.ID) || !containsText(string(last.After), `"Proven":false`) {
+		t.Errorf("%+v: event %q %s", c, last.Verb, last.After)
 	}
 }
 

@@ -349,6 +349,32 @@ func TestSec38_Derived(t *testing.T) {
 	if must(w.in(c.org).DisableCredential(w.ctx, c.sa.Key.ID))(t) {
 		t.Error("disabling a revoked credential changed it")
 	}
+	for name, end := range map[string]func(w *world, c caller){
+		"revoked": func(w *world, c caller) { must(w.in(c.org).RevokeCredential(w.ctx, c.sa.Key.ID))(t) },
+		"disabled and enabled": func(w *world, c caller) {
+			must(w.in(c.org).DisableCredential(w.ctx, c.sa.Key.ID))(t)
+			must(w.in(c.org).EnableCredential(w.ctx, c.sa.Key.ID))(t)
+			c.prove()
+		},
+		"deactivated and activated": func(w *world, c caller) {
+			must(w.in(c.org).DeactivateAccount(w.ctx, c.sa.ID))(t)
+			must(w.in(c.org).ActivateAccount(w.ctx, c.sa.ID))(t)
+			c.prove()
+		},
+		"signed out":                func(w *world, c caller) { must(w.in(c.org).SignOutAccount(w.ctx, c.sa.ID))(t); c.prove() },
+		"all of the org signed out": func(w *world, c caller) { must(w.sys().SignOutOrg(w.ctx, c.org))(t); c.prove() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t)
+			c := w.caller()
+			end(w, c)
+			for what, raw := range map[string]string{"token": c.bearer, "narrower token": c.narrow, "token to act for another": c.acting, "token of another that acts for it": c.acted} {
+				if err := last(w.id.Authenticate(w.ctx, raw)); !errors.Is(err, identity.ErrUnauthenticated) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+		})
+	}
 }
 
 // TestSec39_Edges asks at the last microsecond before an end and at the end.
