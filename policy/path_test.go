@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -116,7 +117,7 @@ func TestPathText(t *testing.T) {
 }
 
 func FuzzPath(f *testing.F) {
-	for _, s := range []string{"/", "projects/p1/wallets/w1", "p/%2F", "p/%C2%85", "p/..", "p/é"} {
+	for _, s := range []string{"/", "", "p", "p/", "p//x", "p/%2f", "p/%61", "projects/p1/wallets/w1", "p/%2F", "p/%C2%85", "p/..", "p/é"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -126,6 +127,17 @@ func FuzzPath(f *testing.F) {
 		}
 		if err == nil && !p.IsRoot() && !Root.Contains(p) {
 			t.Fatalf("%q is not under Root", s)
+		}
+		if err == nil && !p.IsRoot() { // the ids that it is made of have no other spelling
+			parts := strings.Split(s, "/")
+			for i := 1; i < len(parts); i += 2 {
+				if parts[i], err = url.PathUnescape(parts[i]); err != nil {
+					t.Fatalf("%q: %v", s, err)
+				}
+			}
+			if again, err := NewPath(parts...); err != nil || again != p {
+				t.Fatalf("%q is made of %q, which is %q, %v", s, parts, again, err)
+			}
 		}
 		// Whatever an id is made of, its path parses to itself and names one pair.
 		if q, err := NewPath("t", s); err == nil {
