@@ -601,6 +601,7 @@ func FuzzAssertion(f *testing.F) {
 	f.Add(object(assertionHeader0()), object(assertionClaims0()), true)
 	f.Add(object(with(assertionHeader0(), "crit", "[]")), object(with(assertionClaims0(), "exp", "1e400")), true)
 	f.Add(h, p+"."+s, false)
+	f.Add(`{"alg":"EdDSA","kid":"\u00`, "{}", true)
 	key := ed25519Key().Public()
 	f.Fuzz(func(t *testing.T, header, payload string, signed bool) {
 		raw := header + "." + payload
