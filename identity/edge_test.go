@@ -64,6 +64,30 @@ func TestSec39_Edges(t *testing.T) {
 	}
 }
 
+// TestSec39_ZeroIsTheDefault: what is made without saying how long it is good has an end.
+func TestSec39_ZeroIsTheDefault(t *testing.T) {
+	w := open(t)
+	x := w.targets("acme")
+	in, now := w.in(x.Org), w.clock.Now()
+	api := must(in.CreateAPIToken(w.ctx, x.User, identity.APITokenSpec{Name: "api"}))(t)
+	client := must(in.CreateClientSecret(w.ctx, x.User, identity.ClientSecretSpec{}))(t)
+	code := must(in.NewEnrollCode(w.ctx, x.User, identity.EnrollCodeSpec{}))(t)
+	invited := must(in.Invite(w.ctx, identity.InvitationSpec{User: identity.UserSpec{Email: "new@example.com"}}))(t)
+	service := must(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "service"}))(t)
+	rotated := must(in.RotateSecret(w.ctx, api.ID, time.Hour))(t)
+	for name, c := range map[string]struct {
+		until time.Time
+		want  time.Duration
+	}{
+		"API token": {api.ValidUntil, 365 * day}, "client secret": {client.ValidUntil, 365 * day}, "enroll code": {code.ValidUntil, time.Hour},
+		"invitation": {invited.Credential.ValidUntil, 7 * day}, "service account": {service.ValidUntil, 365 * day}, "rotated": {rotated.ValidUntil, 365 * day},
+	} {
+		if !c.until.Equal(now.Add(c.want)) {
+			t.Errorf("%s: until %s, want %s from now", name, c.until, c.want)
+		}
+	}
+}
+
 func TestStartOfABinding(t *testing.T) {
 	w := open(t)
 	org := w.org("acme")
