@@ -155,6 +155,9 @@ func TestSec60_TokensOfAnother(t *testing.T) {
 			challenge := must(w.id.NewChallenge(w.ctx, c.sa.Key.ID))(t).Text
 			*r = w.respond(challenge, payment(), c.sa.Key.ID, c.key)
 		},
+		"a signature of another challenge": func(r *identity.ActionResponse) {
+			r.Signature = w.response(c.held, c.sa.Key.ID, c.key).Signature
+		},
 		"a signature for another purpose": func(r *identity.ActionResponse) {
 			digest := must(payment().Digest())(t)
 			_, s, err := token.Sign(c.key, token.PurposeLogin, token.ActionMessage(issuer, r.Challenge, digest))

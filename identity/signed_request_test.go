@@ -45,12 +45,23 @@ func TestSec60_SignedInOneStep(t *testing.T) {
 	w := open(t)
 	c := w.caller()
 	raw := w.signRequest(c.sa.Key.ID, c.key, payment())
+	altered := func(change func(*token.RequestSignature)) string {
+		s := must(token.ParseRequestSignature(raw))(t)
+		change(&s)
+		return s.String()
+	}
 	same := w.unchanged()
 	for name, change := range mutations() {
 		other := payment()
 		change(&other)
 		_, err := w.verifyRequest(raw, other)
 		wantTurnedAway(t, name, err)
+		digest, err := other.Digest()
+		if err != nil {
+			continue // nothing that could be sent
+		}
+		_, err = w.verifyRequest(altered(func(s *token.RequestSignature) { s.Digest = digest }), other)
+		wantTurnedAway(t, name+", with its digest", err)
 	}
 	same()
 	outsider, outsiders := w.service(w.org("globex"), "ci")
@@ -62,6 +73,8 @@ func TestSec60_SignedInOneStep(t *testing.T) {
 		"another issuer":        w.signRequest(c.sa.Key.ID, c.key, payment(), func(s *token.RequestSpec) { s.Issuer = "https://other.example" }),
 		"of tomorrow":           w.signRequest(c.sa.Key.ID, c.key, payment(), func(s *token.RequestSpec) { s.Now = s.Now.Add(31 * time.Second) }),
 		"of before":             w.signRequest(c.sa.Key.ID, c.key, payment(), func(s *token.RequestSpec) { s.Now = s.Now.Add(-90 * time.Second) }),
+		"another id":            altered(func(s *token.RequestSignature) { s.ID[0] ^= 1 }),
+		"another time":          altered(func(s *token.RequestSignature) { s.CreatedAt = s.CreatedAt.Add(time.Second) }),
 		"an action token":       w.actionToken(c.held, c.sa.Key.ID, c.key), "an access token": c.bearer, "an assertion": w.assertion(c.sa.Key.ID, c.sa.ID, c.key),
 		"nothing": "", "long": long(1 << 20), "cut": raw[:len(raw)-1], "continued": raw + "A", "broken up": raw[:10] + "\n" + raw[10:],
 	}
