@@ -327,6 +327,22 @@ func TestSec42_RestoreElsewhere(t *testing.T) {
 	}
 }
 
+// TestSec42_RestoreOfACopy: what is restored need not be a backup; of a plain copy, too, nobody knows what came after it.
+func TestSec42_RestoreOfACopy(t *testing.T) {
+	e := newEstate(t)
+	e.close()
+	plain, elsewhere := e.beside("plain.db"), e.beside("elsewhere.db")
+	files(t, e.file, plain)
+	e.open(e.file)
+	e.narrow()
+	e.close()
+	if err := sqlite.Restore(e.ctx, plain, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	e.open(elsewhere)
+	e.want("a plain copy restored elsewhere", partly())
+}
+
 // TestSec42_MarkedCopy: a backup that somebody has moved into place without
 // Restore is marked all the same.
 func TestSec42_MarkedCopy(t *testing.T) {
