@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/claviger-go/claviger/policy"
@@ -51,7 +50,20 @@ func (w actor) is(account AccountID) bool {
 
 // takesPart reports whether an account acts, for itself or in a delegation.
 func (w actor) takesPart(account AccountID) bool {
-	return !w.system && slices.ContainsFunc(w.principal.all(), func(p *principal) bool { return p.account == account })
+	return w.as(account) != nil
+}
+
+// as is the principal that an account takes part with, or nil.
+func (w actor) as(account AccountID) *principal {
+	if w.system {
+		return nil
+	}
+	for _, p := range w.principal.all() {
+		if p.account == account {
+			return p
+		}
+	}
+	return nil
 }
 
 func (w actor) credential() string {

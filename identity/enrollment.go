@@ -33,9 +33,18 @@ type EnrollCodeSpec struct {
 // What is stored of it is a digest. It is a credential of the type EnrollCode: in
 // [OrgAdmin.Credentials] until and after it was used, and to be revoked like any.
 //
-// It takes what [OrgAdmin.AddPublicKey] takes, and fails like it. Of a code that an
-// account makes for itself the key ends no later than the credential that was used
-// to make the code.
+// It takes what [OrgAdmin.AddPublicKey] takes, and fails like it.
+//
+// A code that an account makes for itself is derived from what it made it with: the key
+// ends no later than the credential that was used, and the code is dead, like an access
+// token, once that credential was revoked or disabled or has ended, the account or its
+// org was signed out, the account deactivated, the org suspended, or the fence raised
+// by a restored backup. That one access token was revoked says nothing of the
+// credential, nor of the code.
+//
+// A code that somebody makes for another account stands, like an invitation, on that
+// account and on itself: what becomes of its maker later does not end it, since it was
+// permitted when it was made. To end it, revoke it.
 func (o *OrgAdmin) NewEnrollCode(ctx context.Context, account AccountID, spec EnrollCodeSpec) (out CredentialSecret, err error) {
 	const op = "NewEnrollCode"
 	if !account.valid() {
@@ -77,7 +86,20 @@ func (c *change) newEnrollCode(a Account, spec EnrollCodeSpec) (CredentialSecret
 	if err := c.noLonger(&key); err != nil {
 		return CredentialSecret{}, err
 	}
-	return c.addSecret(a, Credential{Type: EnrollCode, Name: spec.Name, KeyUntil: key.ValidUntil}, spec.Validity, "")
+	code := Credential{Type: EnrollCode, Name: spec.Name, KeyUntil: key.ValidUntil}
+	if maker := c.who.as(a.ID); maker != nil {
+		code.MadeWith, code.MadeAt = maker.credential, maker.issued
+	}
+	return c.addSecret(a, code, spec.Validity, "")
+}
+
+// maker is the principal that made an enroll code for itself, as it was proven then:
+// the code is as good as that. It is nil for a code that another made.
+func (c Credential) maker(a *Authority) *principal {
+	if c.MadeAt == 0 {
+		return nil
+	}
+	return &principal{a: a, way: WayEnrollCode, org: c.Org, account: c.Account, credential: c.MadeWith, issued: c.MadeAt}
 }
 
 // EnrollKeySpec is a public key with the proof that who adds it has the private
@@ -104,6 +126,9 @@ func (a *Authority) newEnrollChallenge(ctx context.Context, code string, key []b
 	now := a.clock.Now()
 	p, err := a.coded(ctx, code, now)
 	if err != nil {
+		return Challenge{}, err
+	}
+	if err := a.makerLives(ctx, p, now); err != nil {
 		return Challenge{}, err
 	}
 	public, err := parsePublicKey(key, "PublicKey")
@@ -167,6 +192,27 @@ func (a *Authority) coded(ctx context.Context, code string, now int64) (*princip
 	return p.p, err
 }
 
+// makerLives fails unless what a code was made with is alive still.
+func (a *Authority) makerLives(ctx context.Context, code *principal, now int64) error {
+	var row Credential
+	err := a.store.Read(ctx, func(tx Txn) (err error) {
+		row, err = tx.Credentials().Find(ctx, code.org, code.credential)
+		return err
+	})
+	if err != nil {
+		return gone(err)
+	}
+	maker := row.maker(a)
+	if maker == nil {
+		return nil
+	}
+	v, err := a.viewOf(ctx, code.org)
+	if err != nil {
+		return gone(err)
+	}
+	return v.alive(a.instance.Load(), maker, now)
+}
+
 // enroll adds the key, if everything that the code stands on is alive still, and
 // revokes the code, whose successor the key is.
 func (c *change) enroll(spec EnrollKeySpec) (Credential, error) {
@@ -177,6 +223,11 @@ func (c *change) enroll(spec EnrollKeySpec) (Credential, error) {
 	code, err := c.tx.Credentials().Find(c.ctx, p.org, p.credential)
 	if err != nil {
 		return Credential{}, err
+	}
+	if maker := code.maker(c.a); maker != nil {
+		if err := c.a.aliveIn(c.ctx, c.tx, c.base, maker, c.now); err != nil {
+			return Credential{}, err
+		}
 	}
 	account, err := c.liveAccount(p.org, p.account)
 	if err != nil {

@@ -230,6 +230,98 @@ func TestSec35_EnrollCodes(t *testing.T) {
 	}
 }
 
+// TestSec38_EnrollCodesDieWithWhatMadeThem: a code that an account made for itself is
+// dead once what it was made with is, for good; so is no code that another made.
+func TestSec38_EnrollCodesDieWithWhatMadeThem(t *testing.T) {
+	type scene struct {
+		*world
+		c    caller
+		used identity.CredentialID // by the account, for its code
+		in   *identity.OrgAdmin
+	}
+	for name, end := range map[string]struct {
+		end    func(s scene)
+		others bool // the code that another made is dead, too
+	}{
+		"credential revoked":  {func(s scene) { must(s.in.RevokeCredential(s.ctx, s.used))(t) }, false},
+		"credential disabled": {func(s scene) { must(s.in.DisableCredential(s.ctx, s.used))(t) }, false},
+		"disabled for a moment": {func(s scene) {
+			must(s.in.DisableCredential(s.ctx, s.used))(t)
+			must(s.in.EnableCredential(s.ctx, s.used))(t)
+		}, false},
+		"rotated away": {func(s scene) {
+			_, public := newKey(t)
+			must(s.in.RotatePublicKey(s.ctx, s.used, identity.PublicKeySpec{UnprovenPublicKey: public}, 0))(t)
+		}, false},
+		"rotated, and the grace is over": {func(s scene) {
+			_, public := newKey(t)
+			must(s.in.RotatePublicKey(s.ctx, s.used, identity.PublicKeySpec{UnprovenPublicKey: public}, time.Minute))(t)
+			s.clock.advance(time.Minute)
+		}, false},
+		"signed out":     {func(s scene) { must(s.in.SignOutAccount(s.ctx, s.c.sa.ID))(t) }, false},
+		"org signed out": {func(s scene) { must(s.sys().SignOutOrg(s.ctx, s.c.org))(t) }, false},
+		"deactivated for a moment": {func(s scene) {
+			must(s.in.DeactivateAccount(s.ctx, s.c.sa.ID))(t)
+			must(s.in.ActivateAccount(s.ctx, s.c.sa.ID))(t)
+		}, false},
+		"suspended for a moment": {func(s scene) { must(s.sys().SuspendOrg(s.ctx, s.c.org))(t); must(s.sys().ResumeOrg(s.ctx, s.c.org))(t) }, false},
+		"deactivated":            {func(s scene) { must(s.in.DeactivateAccount(s.ctx, s.c.sa.ID))(t) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t)
+			c := w.caller()
+			s := scene{w, c, c.sa.Key.ID, w.in(c.org)}
+			boss := w.user(c.org, "boss")
+			must(s.in.GrantOwner(w.ctx, boss))(t)
+			self := w.id.As(must(w.id.Authenticate(w.ctx, w.bearer(c.sa, c.key)))(t)).In(c.org)
+			own := w.holding(c.org, must(self.NewEnrollCode(w.ctx, c.sa.ID, identity.EnrollCodeSpec{}))(t))
+			bosses := w.holding(c.org, must(w.as(c.org, boss).NewEnrollCode(w.ctx, c.sa.ID, identity.EnrollCodeSpec{}))(t))
+			ready := must(own.spec())(t)
+			end.end(s)
+			for range 2 {
+				same := w.unchanged()
+				for what, err := range map[string]error{"key": last(w.id.EnrollKey(w.ctx, own.code, ready)), "challenge": last(own.spec())} {
+					if !errors.Is(err, identity.ErrUnauthenticated) || identity.PublicText(err) != "unauthenticated" {
+						t.Errorf("%s: %v", what, err)
+					}
+				}
+				same()
+				w.reopen()
+			}
+			if err := bosses.enroll(); (err != nil) != end.others {
+				t.Errorf("the code that another made: %v", err)
+			}
+		})
+	}
+}
+
+// TestSec38_EnrollCodesOfSessions: a code that was made in a login the host vouched for
+// is dead when that is signed out; one made afterwards is good, and so is one whose maker
+// is gone but made it for another.
+func TestSec38_EnrollCodesOfSessions(t *testing.T) {
+	w := open(t)
+	org := w.org("acme")
+	user, other := w.user(org, "user", "identity:credentials.create"), w.user(org, "other")
+	code := func(account identity.AccountID) enroller {
+		return w.holding(org, must(w.as(org, user).NewEnrollCode(w.ctx, account, identity.EnrollCodeSpec{}))(t))
+	}
+	before, others, unused := code(user), code(other), code(user)
+	if err := unused.enroll(); err != nil {
+		t.Errorf("nothing happened yet: %v", err)
+	}
+	must(w.in(org).SignOutAccount(w.ctx, user))(t)
+	if err := before.enroll(); !errors.Is(err, identity.ErrUnauthenticated) {
+		t.Errorf("made before: %v", err)
+	}
+	if err := code(user).enroll(); err != nil {
+		t.Errorf("made afterwards: %v", err)
+	}
+	must(w.in(org).DeleteAccount(w.ctx, user))(t)
+	if err := others.enroll(); err != nil {
+		t.Errorf("for another: %v", err)
+	}
+}
+
 // TestEnrollCodeSpecs refuses what makes no sense, and keeps codes out of what is
 // about things that last.
 func TestEnrollCodeSpecs(t *testing.T) {

@@ -85,11 +85,16 @@ func (a *Authority) aliveIn(ctx context.Context, tx WriteTxn, cand candidate, p 
 	if err != nil {
 		return err
 	}
+	return v.alive(cand.instance, p, now)
+}
+
+// alive fails, for a stranger, unless a principal is alive in a view.
+func (v *view) alive(inst *instance, p *principal, now int64) error {
 	q := p.moved(v)
 	if q == nil {
 		return refuse(nil, errText("the account or the credential is gone"))
 	}
-	if dead := v.live(cand.instance, q, now); dead != policy.ReasonUnspecified {
+	if dead := v.live(inst, q, now); dead != policy.ReasonUnspecified {
 		return refuse(reasonKind(dead), deadProof{dead, p})
 	}
 	return nil
