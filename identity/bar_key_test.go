@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"crypto/x509"
 	"errors"
 	"testing"
 	"time"
@@ -85,6 +86,85 @@ func TestBarsOfRotationsNeedTheRight(t *testing.T) {
 		if err := last(w.id.Authenticate(w.ctx, raw)); err != nil {
 			t.Errorf("%s: %v", how.name, err)
 		}
+	}
+}
+
+// TestRefusedRotationsBarNothing: a rotation without grace that would have been refused
+// ends nothing when it cannot even be tried, whoever asks; nor does it bar, meanwhile.
+func TestRefusedRotationsBarNothing(t *testing.T) {
+	for _, how := range []*failure{failures()[0], failures()[2], {name: "nothing can be read", begin: failures()[0].begin, unreadable: true}} {
+		t.Run(how.name, func(t *testing.T) {
+			w, store := reluctant(t)
+			c := w.caller()
+			row, raw := w.apiToken(c.org, c.sa.ID, identity.APITokenSpec{Name: "api"})
+			boss := w.user(c.org, "boss")
+			must(w.in(c.org).GrantOwner(w.ctx, boss))(t)
+			_, public := newKey(t)
+			inUse := pemOf(t, must(x509.ParsePKIXPublicKey(c.other.Key.PublicKey))(t))
+			twice := w.in(c.org).WithIdempotencyKey("used")
+			must(twice.RotateSecret(w.ctx, must(w.in(c.org).CreateAPIToken(w.ctx, c.sa.ID, identity.APITokenSpec{Name: "other"}))(t).ID, 0))(t)
+			key := c.sa.Key.ID
+			for who, in := range map[string]*identity.OrgAdmin{"the host": w.in(c.org), "an owner": w.as(c.org, boss)} {
+				rotate := func(id identity.CredentialID, spec identity.PublicKeySpec) func() error {
+					return func() error { return last(in.RotatePublicKey(w.ctx, id, spec, 0)) }
+				}
+				for what, call := range map[string]struct {
+					run  func() error
+					rows bool // only the rows tell
+				}{
+					"no key":             {rotate(key, identity.PublicKeySpec{}), false},
+					"no key that is one": {rotate(key, identity.PublicKeySpec{UnprovenPublicKey: []byte("key")}), false},
+					"a long name":        {rotate(key, identity.PublicKeySpec{UnprovenPublicKey: public, Name: long(256)}), false},
+					"no proof":           {rotate(key, identity.PublicKeySpec{PublicKey: public}), true},
+					"for too long":       {rotate(key, identity.PublicKeySpec{UnprovenPublicKey: public, Validity: 1000 * 24 * time.Hour}), true},
+					"the key in use":     {rotate(key, identity.PublicKeySpec{UnprovenPublicKey: inUse}), true},
+					"a secret as a key":  {rotate(row.ID, identity.PublicKeySpec{UnprovenPublicKey: public}), true},
+					"a key as a secret":  {func() error { return last(in.RotateSecret(w.ctx, key, 0)) }, true},
+					"a key used twice":   {func() error { return last(in.WithIdempotencyKey("used").RotateSecret(w.ctx, row.ID, 0)) }, true},
+				} {
+					if call.rows && how.unreadable || what == "a key used twice" && who != "the host" {
+						continue
+					}
+					store.how.Store(how)
+					if err := call.run(); err == nil {
+						t.Errorf("%s, %s: it was done", who, what)
+					}
+					store.how.Store(nil)
+					if bars, _ := w.id.Bars(); bars != 0 {
+						t.Errorf("%s, %s: %d bars", who, what, bars)
+						w.id.Retry(w.ctx)
+					}
+				}
+			}
+			for id, state := range map[identity.CredentialID]identity.CredentialState{key: identity.CredentialActive, row.ID: identity.CredentialActive} {
+				if got := must(w.in(c.org).Credential(w.ctx, id))(t); got.State != state {
+					t.Errorf("%s is %s", id, got.State)
+				}
+			}
+			if err := last(w.id.Authenticate(w.ctx, raw)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestBarOfAnotherTypeGoes: where nothing can be read the host is believed; a bar that
+// turns out to be of a credential that the call could not have ended is lifted.
+func TestBarOfAnotherTypeGoes(t *testing.T) {
+	w, store := reluctant(t)
+	c := w.caller()
+	store.how.Store(&failure{begin: failures()[0].begin, unreadable: true})
+	if err := last(w.in(c.org).RotateSecret(w.ctx, c.sa.Key.ID, 0)); err == nil {
+		t.Error("it was done")
+	}
+	wantTurnedAway(t, "meanwhile", last(w.id.Authenticate(w.ctx, c.bearer)))
+	store.how.Store(nil)
+	w.id.Retry(w.ctx)
+	if bars, _ := w.id.Bars(); bars != 0 {
+		t.Errorf("%d bars are left", bars)
+	}
+	if err := last(w.id.Authenticate(w.ctx, c.bearer)); err != nil {
+		t.Error(err)
 	}
 }
 

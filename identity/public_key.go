@@ -51,6 +51,14 @@ func (s PublicKeySpec) unproven() PublicKeySpec {
 	return s
 }
 
+// offer is the key of a spec that makes sense by itself.
+func (s PublicKeySpec) offer() (offered, error) {
+	if err := checkText(nounCredential, "Name", s.Name, maxDisplayName); err != nil {
+		return offered{}, err
+	}
+	return offer(s.PublicKey, s.Proof, s.UnprovenPublicKey)
+}
+
 // registration is how a key comes to an account.
 type registration struct {
 	challenged AccountID    // the account that the challenge was made for; "" if it did not exist yet
@@ -59,10 +67,7 @@ type registration struct {
 }
 
 func (c *change) addPublicKey(a Account, spec PublicKeySpec, how registration) (Credential, error) {
-	if err := checkText(nounCredential, "Name", spec.Name, maxDisplayName); err != nil {
-		return Credential{}, err
-	}
-	offered, err := offer(spec.PublicKey, spec.Proof, spec.UnprovenPublicKey)
+	offered, err := spec.offer()
 	if err != nil {
 		return Credential{}, err
 	}

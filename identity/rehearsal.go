@@ -1,6 +1,9 @@
 package identity
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // rehearse makes a call on what is published, without a transaction, and forgets
 // what it did. It reports whether it would have changed anything; the error is
@@ -37,9 +40,56 @@ type rehearsal struct {
 // rehearsed reports whether a change is only rehearsed: what it would make besides is
 // not made.
 func (c *change) rehearsed() bool {
-	_, so := c.tx.(rehearsal)
-	return so
+	switch c.tx.(type) {
+	case rehearsal, reading:
+		return true
+	}
+	return false
 }
+
+// rehearsedOn rehearses, for a call that takes something by making something else, what
+// it does on the rows of the database, which are read: whatever refuses the call there
+// refuses it here, but that a proof was used before. The change is of no use afterwards.
+func (c *change) rehearsedOn(fn func(*change) error) error {
+	return c.a.store.Read(c.ctx, func(tx Txn) error {
+		c.tx = reading{rehearsal: c.tx.(rehearsal), tx: tx}
+		return fn(c)
+	})
+}
+
+// reading is a rehearsal that finds accounts, credentials and idempotency keys in the
+// database, with all their fields, and stores nothing either.
+type reading struct {
+	rehearsal
+	tx Txn
+}
+
+func (r reading) Accounts() Table[Account, AccountID] {
+	return unstoring[Account, AccountID]{r.tx.Accounts()}
+}
+
+func (r reading) Credentials() Table[Credential, CredentialID] {
+	return unstoring[Credential, CredentialID]{r.tx.Credentials()}
+}
+
+func (r reading) IdempotencyKeys() IdempotencyKeys { return unkept{r.tx.IdempotencyKeys()} }
+
+func (r reading) Nonces() Nonces { return unused{} }
+
+// unstoring is a table that is only read.
+type unstoring[T any, K ~string] struct{ Table[T, K] }
+
+func (unstoring[T, K]) Insert(context.Context, T) error { return nil }
+func (unstoring[T, K]) Update(context.Context, T) error { return nil }
+
+type unkept struct{ IdempotencyKeys }
+
+func (unkept) Put(context.Context, IdempotencyKey) error { return nil }
+
+// unused takes every proof for one that was not used.
+type unused struct{ Nonces }
+
+func (unused) Use(context.Context, string, string, time.Time) (bool, error) { return true, nil }
 
 func (r rehearsal) Orgs() Table[Org, OrgID] {
 	return rehearsed[Org, OrgID]{find: func(v *view, _ OrgID) (Org, bool) { return v.org, true }, views: r.views}

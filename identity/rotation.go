@@ -25,9 +25,13 @@ const maxGrace = 30 * 24 * time.Hour
 //
 // Who rotates without a grace period says that the old one must not be used any more:
 // when that cannot be stored, the call fails with ErrBusy, no successor is made, and
-// the old one is given up all the same, as by RevokeCredential.
+// the old one is given up all the same, as by RevokeCredential. A call that would have
+// been refused, for its spec or for its actor, gives up nothing.
 func (o *OrgAdmin) RotatePublicKey(ctx context.Context, id CredentialID, spec PublicKeySpec, grace time.Duration) (out Credential, err error) {
 	if err := checkRotation(id, grace); err != nil {
+		return out, wrap("RotatePublicKey", err)
+	}
+	if _, err := spec.offer(); err != nil {
 		return out, wrap("RotatePublicKey", err)
 	}
 	var before Credential
@@ -67,7 +71,10 @@ func (o *OrgAdmin) rotate(ctx context.Context, op string, id CredentialID, grace
 	giveUp := func(c *change) error { return c.giveUp(o.org, id, is) }
 	return o.decide(ctx, op, o.org, about, func(c *change) error {
 		if c.rehearsed() {
-			return giveUp(c)
+			if err := giveUp(c); err != nil {
+				return err
+			}
+			return c.rehearsedOn(fn) // what would have been refused ends nothing
 		}
 		return fn(c)
 	}, func(ctx context.Context, s *Admin) error { return s.decide(ctx, op, o.org, about, giveUp, nil) })
@@ -85,7 +92,7 @@ func (c *change) giveUp(org OrgID, id CredentialID, is func(CredentialType) bool
 	case err != nil:
 		return err
 	case !c.rehearsed() && !is(before.Type): // a rehearsal knows no types
-		return invalid(nounCredential, "ID", "is of the type %s", before.Type)
+		return notFound(nounCredential, string(id)) // none that this call could end: the bar goes
 	}
 	row := before
 	row.State, row.MinRevision = CredentialRevoked, c.revision()
