@@ -142,7 +142,7 @@ func (c *change) createRole(org OrgID, spec RoleSpec) (Role, error) {
 	if err := c.mayLock(RoleLocks{}, r.Locks); err != nil {
 		return Role{}, err
 	}
-	if r.Includes, err = c.includes(org, spec.Includes); err != nil {
+	if r.Includes, err = c.includes(org, spec.Includes, nil); err != nil {
 		return Role{}, err
 	}
 	return r, c.insertRole(r)
@@ -263,7 +263,7 @@ func (o *OrgAdmin) UpdateRole(ctx context.Context, id RoleID, patch RolePatch) (
 		setList(&r.Exclusions, patch.Exclusions)
 		setList(&r.ResourceTypes, patch.ResourceTypes)
 		if patch.Includes != nil {
-			if r.Includes, err = c.includes(o.org, *patch.Includes); err != nil {
+			if r.Includes, err = c.includes(o.org, *patch.Includes, r.Includes); err != nil {
 				return err
 			}
 		}

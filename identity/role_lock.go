@@ -10,10 +10,13 @@ import "slices"
 // administrators of one may do there. The host is held by them, too, until it has
 // lifted them, so that no script changes by mistake what everybody relies on.
 //
-// What a role includes is locked with it, but not what those roles say.
+// What a role includes is locked with it, but not what those roles say. A role whose
+// members are locked is not newly included, either: it would be handed out with the
+// other. Those that included it before go on doing so, and who is bound to them has
+// what it says: lock their members, too.
 type RoleLocks struct {
 	Name        bool // display name and description; Role.Name never changes anyway
-	Members     bool // who is bound to it, allow or deny: no binding of it is made or deleted
+	Members     bool // who is bound to it, allow or deny: no binding of it is made or deleted, and no role comes to include it
 	Permissions bool // permissions, exclusions, includes and resource types
 	Deletion    bool // it is neither archived nor deleted
 }
@@ -46,7 +49,7 @@ func (r Role) unlockedMembers() error {
 	if !r.Locks.Members {
 		return nil
 	}
-	return r.immutable("Members", "nobody is bound to it, and nobody unbound")
+	return r.immutable("Members", "nobody is bound to it and nobody unbound, and no role comes to include it")
 }
 
 func (r Role) immutable(field, why string) error {

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/claviger-go/claviger/identity"
@@ -94,8 +95,25 @@ func TestRoleLocks(t *testing.T) {
 					must(host.UpdateRole(w.ctx, id, identity.RolePatch{Locks: &set}))(t)
 					return o.DeleteGroup(w.ctx, g, identity.Cascade)
 				}},
-				"include it": {"", func(o *identity.OrgAdmin, id identity.RoleID) error {
+				"include it": {"members", func(o *identity.OrgAdmin, id identity.RoleID) error {
 					return last(o.CreateRole(w.ctx, identity.RoleSpec{Name: string(id[3:]), Includes: []string{string(id)}}))
+				}},
+				"include it later": {"members", func(o *identity.OrgAdmin, id identity.RoleID) error {
+					other := must(host.CreateRole(w.ctx, identity.RoleSpec{Name: "later-" + string(id[3:]), Includes: []string{"wallet-reader"}}))(t)
+					return last(o.UpdateRole(w.ctx, other.ID, identity.RolePatch{Includes: &[]string{"wallet-reader", string(id)}}))
+				}},
+				"go on including it": {"", func(o *identity.OrgAdmin, id identity.RoleID) error {
+					with := "with-" + string(id[3:])
+					for role, err := range host.AllRoles(w.ctx, identity.RoleFilter{NamePrefix: with}) {
+						if err != nil {
+							return err
+						}
+						if _, err := o.UpdateRole(w.ctx, role.ID, identity.RolePatch{Includes: &[]string{string(id), "wallet-reader"}}); err != nil {
+							return err
+						}
+						return last(o.UpdateRole(w.ctx, role.ID, identity.RolePatch{Includes: &[]string{}}))
+					}
+					return fmt.Errorf("there is no %s", with)
 				}},
 				"boundary": {"", func(o *identity.OrgAdmin, id identity.RoleID) error {
 					return last(o.SetBoundary(w.ctx, x.User, string(id)))

@@ -1,5 +1,7 @@
 package identity
 
+import "slices"
+
 // RoleRef names a role in a binding: the id of a stored role, or "code:" and
 // the name of a code role.
 type RoleRef string
@@ -8,13 +10,18 @@ type RoleRef string
 // of management, except the three that are granted by name only.
 const RoleOwner RoleRef = "code:owner"
 
-// includes resolves the names of included roles.
-func (c *change) includes(org OrgID, names []string) ([]RoleRef, error) {
+// includes resolves the names of included roles, of which some were included before.
+func (c *change) includes(org OrgID, names []string, had []RoleRef) ([]RoleRef, error) {
 	var refs []RoleRef
 	for _, name := range names {
-		ref, _, err := c.role(org, name)
+		ref, row, err := c.role(org, name)
 		if err != nil {
 			return nil, &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(name), Field: "Includes", Err: causeOf(err)}
+		}
+		if !slices.Contains(had, ref) {
+			if err := row.unlockedMembers(); err != nil {
+				return nil, err // who is bound to the one would have the other
+			}
 		}
 		refs = append(refs, ref)
 	}
