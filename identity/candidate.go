@@ -23,6 +23,7 @@ type candidate struct {
 	takes    int             // how often it took something away
 	fenced   bool            // a fence was raised: what is loaded is of another state
 	secrets  []Credential    // opaque secrets that were made or changed
+	purged   []OrgID         // orgs that another process has purged, rows and all
 }
 
 // settle notes what was decided about a subject.
@@ -108,6 +109,7 @@ func (a *Authority) publishLocked(c candidate) {
 	if c.fenced {
 		a.dropViews()
 	}
+	a.secrets.forget(c.purged)
 	a.secrets.apply(c.secrets) // first: what is not alive yet is refused
 	if c.instance != nil && c.revision >= a.revision.Load() {
 		old := a.instance.Swap(c.instance)

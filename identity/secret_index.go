@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -64,6 +65,22 @@ func (x *secretIndex) apply(rows []Credential) {
 	x.entries.Store(&table)
 }
 
+// forget takes the secrets of some orgs out.
+func (x *secretIndex) forget(orgs []OrgID) {
+	old := x.entries.Load()
+	if len(orgs) == 0 || old == nil {
+		return
+	}
+	e := old.Edit()
+	for name, entry := range old.All() {
+		if slices.Contains(orgs, entry.org) {
+			e.Delete(name)
+		}
+	}
+	table := e.Table()
+	x.entries.Store(&table)
+}
+
 // find returns the entry that a secret matches. For a name that is not there it
 // does the same work.
 func (x *secretIndex) find(o token.Opaque) (entry *secretEntry, slot uint32) {
@@ -122,8 +139,12 @@ func (a *Authority) loadSecrets(ctx context.Context, tx Txn) error {
 }
 
 // noteSecret keeps of a credential that another process has written what the
-// index needs, whether or not its org is loaded.
+// index needs, whether or not its org is loaded, and of an org that was purged that
+// none of its secrets is needed any more.
 func noteSecret(ctx context.Context, tx Txn, cand *candidate, e Event) error {
+	if e.Noun == nounOrg && e.Verb == verbPurge && !slices.Contains(cand.purged, e.Org) {
+		cand.purged = append(slices.Clip(cand.purged), e.Org) // its credentials went without events of their own
+	}
 	if e.Noun != nounCredential {
 		return nil
 	}

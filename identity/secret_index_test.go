@@ -53,6 +53,47 @@ func TestSecretsElsewhere(t *testing.T) {
 	}
 }
 
+// TestSecretsOfPurgedOrgElsewhere: a process that shares the database forgets the
+// secrets of an org that another one has purged, in one poll, and no other's; whether
+// or not it has the org in memory, and when it sees them made and purged at once.
+func TestSecretsOfPurgedOrgElsewhere(t *testing.T) {
+	for _, seen := range []string{"not loaded", "loaded", "at once", "before a write"} {
+		t.Run(seen, func(t *testing.T) {
+			a, b := share(t)
+			acme, other := a.org("acme"), a.org("other")
+			ci, _ := a.service(acme, "ci", "wallets:read")
+			theirs, _ := a.service(other, "theirs", "wallets:read")
+			_, kept := a.apiToken(other, theirs.ID, identity.APITokenSpec{})
+			b.poll()
+			before := b.id.Secrets()
+			_, raw := a.apiToken(acme, ci.ID, identity.APITokenSpec{})
+			must(a.in(acme).CreateClientSecret(a.ctx, ci.ID, identity.ClientSecretSpec{}))(t)
+			must(a.in(acme).NewEnrollCode(a.ctx, ci.ID, identity.EnrollCodeSpec{}))(t)
+			if seen != "at once" {
+				b.poll()
+				if n := b.id.Secrets(); n != before+3 {
+					t.Errorf("%d secrets are known after %d", n, before)
+				}
+			}
+			if seen == "loaded" {
+				must(b.id.Authenticate(b.ctx, raw))(t)
+			}
+			must(a.sys().DeleteOrg(a.ctx, acme))(t)
+			must(a.sys().PurgeOrg(a.ctx, acme))(t)
+			if seen == "before a write" {
+				b.user(other, "somebody")
+			} else {
+				b.poll()
+			}
+			if n := b.id.Secrets(); n != before || a.id.Secrets() != before {
+				t.Errorf("%d secrets are known, and %d here; want %d", n, a.id.Secrets(), before)
+			}
+			wantKind(t, last(b.id.Authenticate(b.ctx, raw)), identity.ErrUnauthenticated)
+			must(b.id.Authenticate(b.ctx, kept))(t)
+		})
+	}
+}
+
 // TestSecretsOfWhatWasNotKept: a secret that was made in a transaction that
 // failed proves nobody, and is not in memory.
 func TestSecretsOfWhatWasNotKept(t *testing.T) {
