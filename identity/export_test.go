@@ -122,7 +122,7 @@ func (a *Authority) WriteLateUses(ctx context.Context) { a.writeLateUses(ctx) }
 // Outlives reports whether the host may make a call on a deleted org.
 func Outlives(name string) bool { return outlives(name) || name == "AllEvents" }
 
-// PurgeStep is about how many rows one transaction of PurgeOrg removes.
+// PurgeStep is about how many rows one transaction of PurgeOrg removes, and of how many events one of PurgeAccount forgets what they say.
 const PurgeStep = purgeStep
 
 // HashOf is the hash that an event keeps of a text.

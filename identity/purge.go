@@ -33,30 +33,33 @@ type Purged struct {
 // idempotency keys of calls that it made or that made any of this. It is for the
 // host only, and fails with ErrInUse for an account that is not deleted, and with
 // ErrNotFound for one that was purged.
+//
+// All rows go at once, with the last of the events. Of more than 2,000 events the
+// others are forgotten before, in steps so that nobody is kept waiting for the whole
+// of it, each a transaction of its own with an event "purge", unless it is inside
+// Write; when it fails on the way, the next call goes on. So do PurgeGroup and
+// PurgeRole.
 func (o *OrgAdmin) PurgeAccount(ctx context.Context, id AccountID) (Purged, error) {
-	return o.purge(ctx, "PurgeAccount", nounAccount, string(id), id.valid(), aboutAccount(id), func(c *change) (int, error) {
-		a, err := c.tx.Accounts().Find(c.ctx, o.org, id)
+	var a Account
+	return o.purge(ctx, "PurgeAccount", nounAccount, string(id), id.valid(), aboutAccount(id), func(c *change) (err error) {
+		a, err = c.tx.Accounts().Find(c.ctx, o.org, id)
 		if err == nil && a.State != AccountDeleted {
 			err = notDeleted(nounAccount, string(id), string(a.State))
 		}
-		if err != nil {
-			return 0, err
-		}
-		return c.purgeAccount(a)
-	})
+		return err
+	}, func(c *change) (int, error) { return c.purgeAccount(a) })
 }
 
 // PurgeGroup forgets a deleted group, so that its name can be given again, what
 // events say of it, and the idempotency key of the call that made it. It is for the host only, and fails like PurgeAccount.
 func (o *OrgAdmin) PurgeGroup(ctx context.Context, id GroupID) (Purged, error) {
-	return o.purge(ctx, "PurgeGroup", nounGroup, string(id), id.valid(), aboutRow(nounGroup, string(id)), func(c *change) (int, error) {
+	return o.purge(ctx, "PurgeGroup", nounGroup, string(id), id.valid(), aboutRow(nounGroup, string(id)), func(c *change) error {
 		g, err := c.tx.Groups().Find(c.ctx, o.org, id)
 		if err == nil && !g.Deleted {
 			err = notDeleted(nounGroup, string(id), "in use")
 		}
-		if err != nil {
-			return 0, err
-		}
+		return err
+	}, func(c *change) (int, error) {
 		if err := c.tx.Groups().Delete(c.ctx, o.org, id); err != nil {
 			return 0, err
 		}
@@ -67,24 +70,22 @@ func (o *OrgAdmin) PurgeGroup(ctx context.Context, id GroupID) (Purged, error) {
 // PurgeRole forgets a deleted role, so that its name can be given again, what
 // events say of it, and the idempotency key of the call that made it. It is for the host only, and fails like PurgeAccount.
 func (o *OrgAdmin) PurgeRole(ctx context.Context, id RoleID) (Purged, error) {
-	return o.purge(ctx, "PurgeRole", nounRole, string(id), id.valid(), aboutRow(nounRole, string(id)), func(c *change) (int, error) {
-		r, err := c.tx.Roles().Find(c.ctx, o.org, id)
+	var r Role
+	return o.purge(ctx, "PurgeRole", nounRole, string(id), id.valid(), aboutRow(nounRole, string(id)), func(c *change) (err error) {
+		r, err = c.tx.Roles().Find(c.ctx, o.org, id)
 		if err == nil && !r.Deleted {
 			err = notDeleted(nounRole, string(id), string(r.State))
 		}
-		if err != nil {
-			return 0, err
-		}
-		return 1, c.purgeRole(r)
-	})
+		return err
+	}, func(c *change) (int, error) { return 1, c.purgeRole(r) })
 }
 
 func notDeleted(noun, id, state string) error {
 	return &Error{Kind: ErrInUse, Entity: noun, ID: id, Err: errText("is " + state + ": delete it first")}
 }
 
-// purge removes rows, and then what the log says of them.
-func (o *OrgAdmin) purge(ctx context.Context, op, noun, id string, valid bool, about func(*Event) bool, rows func(*change) (int, error)) (Purged, error) {
+// purge removes rows of what is deleted, and what the log says of them.
+func (o *OrgAdmin) purge(ctx context.Context, op, noun, id string, valid bool, about func(*Event) bool, deleted func(*change) error, rows func(*change) (int, error)) (out Purged, err error) {
 	if !o.who.system {
 		return Purged{}, &Error{Kind: ErrDenied, Op: op, Entity: noun, Err: errText("only System purges")}
 	}
@@ -103,9 +104,30 @@ func (o *OrgAdmin) purge(ctx context.Context, op, noun, id string, valid bool, a
 			return Purged{}, err
 		}
 	}
-	var out Purged
-	err := o.write(ctx, op, o.org, func(c *change) (err error) {
-		if out.Rows, err = rows(c); err != nil {
+	for len(seen.seqs) > purgeStep {
+		var step Purged
+		some := seen.first(purgeStep)
+		err := o.write(ctx, op, o.org, func(c *change) (err error) {
+			if err = deleted(c); err != nil {
+				return err
+			}
+			if step, err = some.forget(c, id); err != nil {
+				return err
+			}
+			return c.record(o.org, noun, id, verbPurge, nil, nil)
+		})
+		if err != nil {
+			return out, err
+		}
+		out.Rows, out.Events = out.Rows+step.Rows, out.Events+step.Events
+	}
+	var end Purged
+	err = o.write(ctx, op, o.org, func(c *change) (err error) {
+		if err := deleted(c); err != nil {
+			return err
+		}
+		removed, err := rows(c)
+		if err != nil {
 			return err
 		}
 		found := seen.clone()
@@ -114,17 +136,14 @@ func (o *OrgAdmin) purge(ctx context.Context, op, noun, id string, valid bool, a
 				return err
 			}
 		}
-		if out.Events, err = c.tx.Changes().Purge(c.ctx, o.org, found.seqs); err != nil {
-			return err
-		}
-		keys, err := c.tx.IdempotencyKeys().Forget(c.ctx, id, o.org, found.ids)
-		out.Rows += keys
+		end, err = found.forget(c, id)
+		end.Rows += removed
 		return err
 	})
 	if err != nil {
-		return Purged{}, err
+		return out, err
 	}
-	return out, nil
+	return Purged{Rows: out.Rows + end.Rows, Events: out.Events + end.Events}, nil
 }
 
 // traces are the events of a log that say something about a subject.
@@ -137,6 +156,23 @@ type traces struct {
 
 func (t *traces) clone() *traces {
 	return &traces{about: t.about, at: t.at, seqs: slices.Clone(t.seqs), ids: slices.Clone(t.ids)}
+}
+
+// first takes some events off, the oldest first.
+func (t *traces) first(n int) traces {
+	some := traces{seqs: t.seqs[:n], ids: t.ids[:n]}
+	t.seqs, t.ids = t.seqs[n:], t.ids[n:]
+	return some
+}
+
+// forget forgets what the events say, and under which keys a subject made what they
+// say it of.
+func (t *traces) forget(c *change, subject string) (done Purged, err error) {
+	if done.Events, err = c.tx.Changes().Purge(c.ctx, c.org, t.seqs); err != nil {
+		return done, err
+	}
+	done.Rows, err = c.tx.IdempotencyKeys().Forget(c.ctx, subject, c.org, t.ids)
+	return done, err
 }
 
 // read looks at one page, and reports whether there may be more.

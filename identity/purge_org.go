@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// purgeStep is about how many rows one transaction of PurgeOrg removes, so that
-// others are not kept waiting for the whole of it.
+// purgeStep is about how many rows one transaction of PurgeOrg removes, and of how many
+// events one of PurgeAccount forgets what they say, so that others are not kept waiting
+// for the whole of it.
 const purgeStep = 2000
 
 // PurgeOrg forgets a deleted org: every row of it but its own, which keeps only the

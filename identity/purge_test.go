@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -264,6 +265,75 @@ func TestPurgeAccount(t *testing.T) {
 	if again := must(w.in(org).VerifyAudit(w.ctx, kept, head))(t); again.Seq <= head.Seq {
 		t.Errorf("%d after %d", again.Seq, head.Seq)
 	}
+}
+
+// rationed is a store with a number of transactions left, if that is not negative.
+type rationed struct {
+	identity.Store
+	left atomic.Int64
+}
+
+func (s *rationed) Begin() (identity.WriteTxn, error) {
+	if s.left.Load() == 0 {
+		return nil, &identity.Error{Kind: identity.ErrBusy, Entity: "database", Err: errors.New("no more")}
+	}
+	s.left.Add(-1)
+	return s.Store.Begin()
+}
+
+// TestPurgeInSteps: an account of which very many events say something is forgotten in
+// several transactions; one that fails on the way leaves an account that can be purged.
+func TestPurgeInSteps(t *testing.T) {
+	store := &rationed{}
+	store.left.Store(-1)
+	w := open(t, func(w *world) {
+		w.wrap = func(st identity.Store) identity.Store { store.Store = st; return store }
+	}, with(func(c *identity.Config) { c.MaxWrite = time.Minute }))
+	org := w.org("acme")
+	in := w.in(org)
+	user := must(in.WithIdempotencyKey("key").CreateUser(w.ctx, identity.UserSpec{Email: "who@example.com"}))(t).ID
+	if err := w.id.Write(w.ctx, func(ctx context.Context, tx *identity.Tx) error {
+		in := tx.System("many").In(org)
+		for i := range identity.PurgeStep + 100 {
+			name := fmt.Sprint(word, i)
+			if _, err := in.UpdateAccount(ctx, user, identity.AccountPatch{DisplayName: &name}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	kept := must(in.AuditHead(w.ctx))(t)
+	wantKind(t, last(in.PurgeAccount(w.ctx, user)), identity.ErrInUse)
+	if n := w.rows(t, org, word)["identity_event"]; n != identity.PurgeStep+100 {
+		t.Fatalf("%d events", n)
+	}
+	must(in.DeleteAccount(w.ctx, user))(t)
+
+	store.left.Store(1)
+	done, err := in.PurgeAccount(w.ctx, user)
+	if !errors.Is(err, identity.ErrBusy) || done.Events != identity.PurgeStep {
+		t.Errorf("%+v, %v", done, err)
+	}
+	store.left.Store(-1)
+	if a := must(in.Account(w.ctx, user))(t); a.State != identity.AccountDeleted {
+		t.Errorf("%+v", a)
+	}
+	rest := must(in.PurgeAccount(w.ctx, user))(t)
+	if rest.Events == 0 || rest.Events > 200 || rest.Rows == 0 {
+		t.Errorf("%+v", rest)
+	}
+	if found := w.rows(t, org, word); len(found) > 0 {
+		t.Errorf("rows that say something of it: %v", found)
+	}
+	if n := w.rows(t, org, string(user))["identity_idempotency_key"]; n != 0 {
+		t.Errorf("%d keys", n)
+	}
+	wantKind(t, last(in.PurgeAccount(w.ctx, user)), identity.ErrNotFound)
+	w.verified(t, org, kept)
+	w.reopen()
+	wantKind(t, last(w.in(org).PurgeAccount(w.ctx, user)), identity.ErrNotFound)
 }
 
 // TestPurgeGroupAndRole: their names are free again.
