@@ -44,9 +44,9 @@ func main() {
 // host is the program around the library: it declares what may be done, and keeps nothing.
 type host struct {
 	id           *identity.Authority
-	callersRight bool                                  // see dfnsCreate
-	mail         func(address string, of token.Secret) // takes an invitation to whom it is for
-	log          func(call string)                     // of the calls that were served
+	callersRight bool                             // see dfnsCreate
+	mail         func(to string, of token.Secret) // takes an invitation to whom it is for
+	log          func(call string)                // of the calls that were served
 }
 
 // open opens the library on a database file. The catalog has the permissions of all four systems.
@@ -78,12 +78,10 @@ func found(ctx context.Context, id *identity.Authority, slug string) (org identi
 			return err
 		}
 		everybody := identity.BindingSpec{Subject: identity.SubjectID(identity.GroupUsers), Role: "wavefront/user", Scope: policy.Root}
-		if _, err := sys.In(org.ID).CreateBinding(ctx, everybody); err != nil {
-			return err
-		}
-		t, err := sys.In(org.ID).CreateAPIToken(ctx, made.Owner.ID, identity.APITokenSpec{Name: "first"})
+		_, err1 := sys.In(org.ID).CreateBinding(ctx, everybody)
+		t, err2 := sys.In(org.ID).CreateAPIToken(ctx, made.Owner.ID, identity.APITokenSpec{Name: "first"})
 		bearer = t.Secret
-		return err
+		return errors.Join(err1, err2)
 	})
 	return org, bearer, err
 }
@@ -99,11 +97,8 @@ func serve(ctx context.Context, db, addr string, rights bool) (err error) {
 		return err
 	}
 	fmt.Printf("org %s on http://%s; API token of its owner, at the first start: %s\n", org.ID, addr, bearer.Reveal())
-	h := &host{
-		id: id, callersRight: rights, log: func(call string) { fmt.Println(call) },
-		mail: func(address string, of token.Secret) {
-			fmt.Printf("mail to %s: accept with %s\n", address, of.Reveal())
-		},
-	}
+	h := &host{id: id, callersRight: rights}
+	h.log = func(call string) { fmt.Println(call) }
+	h.mail = func(to string, of token.Secret) { fmt.Printf("mail to %s: accept with %s\n", to, of.Reveal()) }
 	return http.ListenAndServe(addr, h.routes())
 }

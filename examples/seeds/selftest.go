@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,11 +26,8 @@ import (
 //go:embed session.txt
 var session string
 
-// exchange is a call that was made, and answered.
-type exchange struct {
-	call    string // its name in the documentation; "" for a refusal
-	in, out string
-}
+// exchange is a call that was made, by its name in the documentation, or "" for a refusal; and its bodies.
+type exchange struct{ call, in, out string }
 
 // tester makes the calls of the session.
 type tester struct {
@@ -40,7 +36,6 @@ type tester struct {
 	served    string // the last call that was
 	exchanges []exchange
 	fields    int
-	failed    []string
 }
 
 // selftest makes every call of the session to a server on a loopback port, with a database in a temporary folder.
@@ -50,56 +45,49 @@ func selftest(ctx context.Context, out io.Writer) (made []exchange, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	server := httptest.NewUnstartedServer(nil)
-	defer server.Close()
-	id, err := open(ctx, filepath.Join(dir, "app.db"), "http://"+server.Listener.Addr().String())
+	id, err := open(ctx, filepath.Join(dir, "app.db"), "https://seeds.example")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, id.Close()) }()
-	t := &tester{known: map[string]string{"nobody": ""}}
+	t := &tester{}
+	h := host{id: id, callersRight: true}
+	h.log = func(call string) { t.served = call }
+	h.mail = func(address string, of token.Secret) { t.known[address] = of.Reveal() }
+	plain := h
+	plain.callersRight = false
+	routes := h.routes()
+	routes.Handle("/plain/", http.StripPrefix("/plain", plain.routes()))
+	server := httptest.NewServer(routes)
+	defer server.Close()
+	t.url = server.URL
 	if err := t.prepare(ctx, id); err != nil {
 		return nil, err
 	}
-	h := host{
-		id: id, callersRight: true, log: func(call string) { t.served = call },
-		mail: func(address string, of token.Secret) { t.known[address] = of.Reveal() },
-	}
-	plain := h
-	plain.callersRight = false
-	routes := http.NewServeMux()
-	routes.Handle("/", h.routes())
-	routes.Handle("/plain/", http.StripPrefix("/plain", plain.routes()))
-	server.Config.Handler = routes
-	server.Start()
-	t.url = server.URL
-
-	for step := range strings.SplitSeq(session, "\n\n") {
+	var failed []error
+	for step := range strings.SplitSeq(strings.TrimSpace(session), "\n\n") {
 		if err := t.step(ctx, step, out); err != nil {
-			return nil, err
+			failed = append(failed, fmt.Errorf("%s\n%w", step, err))
 		}
 	}
 	for _, s := range systems() {
 		for _, c := range s.calls {
 			if !slices.ContainsFunc(t.exchanges, func(x exchange) bool { return x.call == s.name+" "+c.name }) {
-				t.failed = append(t.failed, s.name+": "+c.name+" was not called")
+				failed = append(failed, fmt.Errorf("%s: %s was not called", s.name, c.name))
 			}
 		}
 	}
 	for name, secret := range t.known {
 		without := func(x exchange) bool { return !strings.Contains(x.out, secret) }
 		if n := len(slices.DeleteFunc(slices.Clone(t.exchanges), without)); strings.HasPrefix(secret, "cvg_") && n > 1 {
-			t.failed = append(t.failed, fmt.Sprintf("%s was shown in %d answers", name, n))
+			failed = append(failed, fmt.Errorf("%s was shown in %d answers", name, n))
 		}
 	}
 	if _, err := id.AcceptInvitation(ctx, t.known["ben@acme.example"], identity.ExternalID{}); err != nil {
-		t.failed = append(t.failed, fmt.Sprint("the invitation in the mail: ", err))
+		failed = append(failed, fmt.Errorf("the invitation in the mail: %w", err))
 	}
-	fmt.Fprintf(out, "%d calls, %d fields checked, %d failed\n", len(t.exchanges), t.fields, len(t.failed))
-	if len(t.failed) > 0 {
-		return nil, errors.New(strings.Join(t.failed, "\n"))
-	}
-	return t.exchanges, nil
+	fmt.Fprintf(out, "%d calls, %d fields checked, %d failed\n", len(t.exchanges), t.fields, len(failed))
+	return t.exchanges, errors.Join(failed...)
 }
 
 // prepare makes what the calls need: two orgs, somebody with few rights, a role, and a group that has it.
@@ -109,35 +97,32 @@ func (t *tester) prepare(ctx context.Context, id *identity.Authority) error {
 	o := id.System("selftest").In(org.ID)
 	clerk, err3 := o.CreateUser(ctx, identity.UserSpec{Email: "clerk@acme.example", Roles: []string{"DfnsServiceAccountMaker"}})
 	bearer, err4 := o.CreateAPIToken(ctx, clerk.ID, identity.APITokenSpec{Name: "first"})
-	role, err5 := o.CreateRole(ctx, identity.RoleSpec{
-		Name: "watch", Description: "sees alerts", Permissions: []string{"alerts_management", "events_management"}, Exclusions: []string{"events_management"},
-	})
+	events := []string{"events_management"}
+	watch := identity.RoleSpec{Name: "watch", Description: "sees alerts", Permissions: append(events, "alerts_management"), Exclusions: events}
+	role, err5 := o.CreateRole(ctx, watch)
 	group, err6 := o.CreateGroup(ctx, identity.GroupSpec{Name: "night-shift", Description: "who is awake"})
 	_, err7 := o.CreateBinding(ctx, identity.BindingSpec{Subject: identity.SubjectID(group.ID), Role: "watch", Scope: policy.Root})
-	maps.Copy(t.known, map[string]string{
-		"owner": owner.Reveal(), "stranger": stranger.Reveal(), "clerk": bearer.Secret.Reveal(),
+	t.known = map[string]string{
+		"nobody": "", "owner": owner.Reveal(), "stranger": stranger.Reveal(), "clerk": bearer.Secret.Reveal(),
 		"org": string(org.ID), "foreign": string(other.ID), "role": string(role.ID), "group": string(group.ID),
-	})
+	}
 	return errors.Join(err1, err2, err3, err4, err5, err6, err7)
 }
 
 // step makes one call of the session.
 func (t *tester) step(ctx context.Context, text string, out io.Writer) error {
-	var who, method, path, status, in, want string
-	for line := range strings.Lines(text) {
-		if body, ok := strings.CutPrefix(line, "> "); ok {
-			in += t.fill(body)
-		} else if answer, ok := strings.CutPrefix(line, "< "); ok {
-			want += t.fill(answer)
-		} else if _, err := fmt.Sscan(line, &who, &method, &path, &status); line[0] != '#' && err != nil {
-			return fmt.Errorf("session: %q: %w", line, err)
-		}
+	text, want, _ := strings.Cut(os.Expand(text, func(name string) string { return t.known[name] }), "\n<")
+	text, in, _ := strings.Cut(text, "\n>")
+	in, want = strings.ReplaceAll(in, "\n>", ""), strings.ReplaceAll(want, "\n<", "")
+	var who, method, path, status string
+	if _, err := fmt.Sscan(text[strings.LastIndex(text, "\n")+1:], &who, &method, &path, &status); err != nil {
+		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, t.url+t.fill(path), strings.NewReader(strings.TrimSpace(in)))
+	r, err := http.NewRequestWithContext(ctx, method, t.url+path, strings.NewReader(strings.TrimSpace(in)))
 	if err != nil {
 		return err
 	}
-	if r.Header.Set("Content-Type", "application/json"); strings.HasPrefix(in, "grant_type") {
+	if r.Header.Set("Content-Type", "application/json"); strings.HasPrefix(in, " grant_type") {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if who != "nobody" {
@@ -148,65 +133,53 @@ func (t *tester) step(ctx context.Context, text string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer response.Body.Close()
 	got, err := io.ReadAll(response.Body)
-	if err := errors.Join(err, response.Body.Close()); err != nil {
+	t.exchanges = append(t.exchanges, exchange{t.served, in, string(got)})
+	fmt.Fprintf(out, "%-6s %s %d\n", method, r.URL.RequestURI(), response.StatusCode)
+	if fmt.Sprint(response.StatusCode) != status {
+		return fmt.Errorf("%d: %s", response.StatusCode, got)
+	}
+	if err != nil || want == "" {
 		return err
 	}
-	t.exchanges = append(t.exchanges, exchange{t.served, in, string(got)})
-	if fmt.Sprint(response.StatusCode) != status {
-		t.failed = append(t.failed, fmt.Sprintf("%s %s is %d, want %s: %s", method, path, response.StatusCode, status, got))
-	} else if want != "" {
-		var w, g any
-		if err := errors.Join(json.Unmarshal([]byte(want), &w), json.Unmarshal(got, &g)); err != nil {
-			return fmt.Errorf("session: %s: %w", text, err)
-		}
-		t.compare(method+" "+path+" ", w, g)
-	}
-	fmt.Fprintf(out, "%-6s %s %d\n", method, r.URL.RequestURI(), response.StatusCode)
-	return nil
+	var w, g any
+	err = errors.Join(json.Unmarshal([]byte(want), &w), json.Unmarshal(got, &g))
+	return errors.Join(err, t.compare("", w, g))
 }
 
 // compare looks for everything that is wanted in what was got. The items of a list may come in any order.
-func (t *tester) compare(at string, want, got any) {
+func (t *tester) compare(at string, want, got any) (err error) {
+	t.fields++
 	switch want := want.(type) {
 	case map[string]any:
 		have, _ := got.(map[string]any)
 		for name, w := range want {
-			t.compare(at+"."+name, w, have[name])
+			err = errors.Join(err, t.compare(at+"."+name, w, have[name]))
 		}
 	case []any:
 		have, ok := got.([]any)
-		if !ok || len(have) != len(want) {
-			t.failed = append(t.failed, fmt.Sprintf("%s is %v, want %d items", at, got, len(want)))
-			break
+		if have = slices.Clone(have); !ok || len(have) != len(want) {
+			return fmt.Errorf("%s is %v, want %d items", at, got, len(want))
 		}
-		have = slices.Clone(have)
-		for i := range want {
-			for j := i; j < len(have); j++ { // the first that is right, or else the last
-				before, fields := len(t.failed), t.fields
-				if t.compare(at+"[]", want[i], have[j]); len(t.failed) == before {
-					have[i], have[j] = have[j], have[i]
-					break
-				}
-				if j < len(have)-1 {
-					t.failed, t.fields = t.failed[:before], fields
-				}
+		for _, w := range want {
+			fields := t.fields
+			i := slices.IndexFunc(have, func(item any) bool {
+				t.fields = fields // of the right one only
+				err = t.compare(at+"[]", w, item)
+				return err == nil
+			})
+			if i < 0 {
+				return err
 			}
+			have = slices.Delete(have, i, i+1)
 		}
 	default:
 		if name, unknown := strings.CutPrefix(fmt.Sprint(want), "="); unknown && got != nil && got != "" {
 			t.known[name] = fmt.Sprint(got)
 		} else if got != want {
-			t.failed = append(t.failed, fmt.Sprintf("%s is %v, want %v", at, got, want))
+			return fmt.Errorf("%s is %v, want %v", at, got, want)
 		}
 	}
-	t.fields++
-}
-
-// fill puts in what is known.
-func (t *tester) fill(text string) string {
-	return os.Expand(text, func(name string) string {
-		quoted, _ := json.Marshal(t.known[name])
-		return strings.Trim(string(quoted), `"`)
-	})
+	return err
 }
