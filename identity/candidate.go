@@ -96,7 +96,7 @@ func (a *Authority) viewIn(ctx context.Context, tx Txn, cand candidate, org OrgI
 
 // publish makes a committed candidate visible. Orgs come first and the
 // revision last, so that whoever reads the revision sees at least that much.
-// It runs on the door's goroutine and, for refreshes, under publishing.
+// It runs on the goroutine that serves the door and, for refreshes, under publishing.
 func (a *Authority) publish(c candidate) {
 	a.publishing.Lock()
 	defer a.publishing.Unlock()

@@ -45,8 +45,9 @@ type Txn interface {
 	Rollback() error
 }
 
-// Config says what the door opens and whom it tells. Begin, Publish and Doubt are required. All three run on the door's own goroutine, never
-// concurrently with each other or with a closure; a panic in one of them is contained as described, so that one fault does not end the process.
+// Config says what the door opens and whom it tells. Begin, Publish and Doubt are required. All three run on the goroutine that serves the door,
+// which is that of a caller or the door's own, never concurrently with each other or with a closure; a panic in one of them is contained as
+// described, so that one fault does not end the process. One that ends its goroutine closes the door.
 type Config[T Txn, S any] struct {
 	// Begin opens a write transaction (BEGIN IMMEDIATE) and returns the candidate, brought up to date with what is stored. A failure or a
 	// panic is the error of everyone who would have been in the group.
@@ -70,7 +71,7 @@ type Config[T Txn, S any] struct {
 type Door[T Txn, S any] struct {
 	cfg     Config[T, S]
 	queue   *queue[T, S]
-	stopped chan struct{} // closed when the door's goroutine has ended
+	stopped chan struct{} // closed when the door's goroutine has ended, the last to serve
 }
 
 // New starts the door's goroutine; Close stops it. It fails when a required field of the configuration is missing.
@@ -123,6 +124,9 @@ func (d *Door[T, S]) enter(ctx context.Context, m *member[T, S]) error {
 	if !d.queue.push(m) {
 		return ErrClosed
 	}
+	if m.leads {
+		return d.lead(m)
+	}
 	var o order[T, S]
 	select {
 	case o = <-m.orders:
@@ -142,9 +146,7 @@ func (d *Door[T, S]) enter(ctx context.Context, m *member[T, S]) error {
 // Close refuses further calls, answers those that are queued with ErrClosed, and returns when the running group has been committed and
 // answered. It always returns nil and may be called more than once.
 func (d *Door[T, S]) Close() error {
-	for _, m := range d.queue.close() {
-		m.settle(ErrClosed)
-	}
+	d.shut()
 	<-d.stopped
 	return nil
 }

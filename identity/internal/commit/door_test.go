@@ -63,25 +63,30 @@ type call struct {
 	end   sync.WaitGroup
 }
 
+// start makes the call on a goroutine of its own.
+func (c *call) start(d *Door[*fakeTxn, *chain]) {
+	c.end.Go(func() {
+		c.exit = true
+		defer func() {
+			if c.panic = recover(); c.panic != nil {
+				c.exit = false
+			}
+		}()
+		enter := d.Do
+		if c.alone {
+			enter = d.Alone
+		}
+		c.err = enter(context.Background(), c.fn)
+		c.exit = false
+	})
+}
+
 // runGroup makes one group of the calls and waits for all of them.
 func runGroup(t testing.TB, d *Door[*fakeTxn, *chain], calls ...*call) {
 	t.Helper()
 	release := hold(t, d)
 	for i, c := range calls {
-		c.end.Go(func() {
-			c.exit = true
-			defer func() {
-				if c.panic = recover(); c.panic != nil {
-					c.exit = false
-				}
-			}()
-			enter := d.Do
-			if c.alone {
-				enter = d.Alone
-			}
-			c.err = enter(context.Background(), c.fn)
-			c.exit = false
-		})
+		c.start(d)
 		awaitQueue(d, i+1)
 	}
 	release()
@@ -585,6 +590,7 @@ func TestContextIsHonouredWhileQueued(t *testing.T) {
 // The door itself looks at the context too: a caller that has not yet noticed that its context ended does not run.
 func TestContextIsCheckedAtTheTurn(t *testing.T) {
 	q := newQueue[*fakeTxn, *chain]()
+	q.push(newMember[*fakeTxn, *chain](t.Context(), nil, false)) // leads, so that the next ones queue
 	ctx, cancel := context.WithCancel(t.Context())
 	dead := newMember[*fakeTxn, *chain](ctx, nil, true)
 	live := newMember[*fakeTxn, *chain](t.Context(), nil, false)
@@ -667,23 +673,192 @@ func TestClose(t *testing.T) {
 	wantRows(t, db, 1)
 }
 
-// t.FailNow in a test's Begin ends the door's goroutine. Nobody may hang.
-func TestGoexitOnTheDoorsGoroutine(t *testing.T) {
+// t.FailNow in a test's Begin ends the goroutine that serves. Nobody may hang.
+func TestGoexitOnTheServingGoroutine(t *testing.T) {
 	for _, at := range []string{"begin", "publish"} {
-		db := newFakeDB()
-		cfg := db.config()
-		if at == "begin" {
-			cfg.Begin = func() (*fakeTxn, *chain, error) { runtime.Goexit(); return nil, nil, nil }
-		} else {
-			cfg.Publish = func(*chain) { runtime.Goexit() }
+		for _, led := range []bool{true, false} {
+			db := newFakeDB()
+			cfg := db.config()
+			n := 1
+			if !led {
+				n = 2 // the holder's comes first, which publishes nothing
+			}
+			if at == "begin" {
+				cfg.Begin = func() (*fakeTxn, *chain, error) {
+					if n--; n == 0 {
+						runtime.Goexit()
+					}
+					return db.begin()
+				}
+			} else {
+				cfg.Publish = func(*chain) { runtime.Goexit() }
+			}
+			d := open(t, cfg)
+			a, b := &call{fn: db.add(1)}, &call{fn: db.add(2)}
+			if led {
+				runCall(d, a)
+			} else {
+				runGroup(t, d, a, b)
+				for i, c := range []*call{a, b} {
+					// Who was queued when the door stopped was not let in.
+					if doubt := errors.Is(c.err, ErrDoubt); !errors.Is(c.err, ErrClosed) || !doubt && (i == 0 || at == "publish") {
+						t.Errorf("%s, member %d: %v", at, i, c.err)
+					}
+				}
+			}
+			if a.exit != led {
+				t.Errorf("%s: the caller was ended: %v", at, a.exit)
+			}
+			<-d.stopped
+			if err := d.Alone(t.Context(), db.add(3)); err != ErrClosed {
+				t.Errorf("%s: %v", at, err)
+			}
 		}
-		d := open(t, cfg)
-		if err := d.Do(t.Context(), db.add(1)); !errors.Is(err, ErrDoubt) || !errors.Is(err, ErrClosed) {
-			t.Errorf("%s: %v", at, err)
+	}
+}
+
+// runCall makes one call that finds nobody at the door, on a goroutine of its own, and waits for it.
+func runCall(d *Door[*fakeTxn, *chain], c *call) {
+	c.start(d)
+	c.end.Wait()
+}
+
+// A caller that finds nobody serves the door on its own goroutine: those who come meanwhile join its group, and those who come later are not its business.
+func TestLeaderServesItsGroupOnly(t *testing.T) {
+	db := newFakeDB()
+	cfg := db.config()
+	inside, leave := make(chan struct{}), make(chan struct{})
+	cfg.Publish = func(l *chain) {
+		db.publish(l)
+		if len(db.rows) == 2 {
+			close(inside)
+			<-leave
 		}
-		<-d.stopped
-		if err := d.Alone(t.Context(), db.add(2)); err != ErrClosed {
-			t.Errorf("%s: %v", at, err)
+	}
+	d := open(t, cfg)
+	first := make(chan struct{})
+	lead := &call{fn: func(x *fakeTxn, l *chain) (*chain, error) {
+		close(first)
+		awaitQueue(d, 1)
+		return db.add(1)(x, l)
+	}}
+	joins, later := &call{fn: db.add(2)}, &call{fn: db.add(3)}
+	lead.start(d)
+	<-first
+	joins.start(d)
+	<-inside
+	later.start(d)
+	awaitQueue(d, 1)
+	close(leave)
+	for _, c := range []*call{lead, joins, later} {
+		if c.end.Wait(); c.err != nil {
+			t.Error(c.err)
 		}
+	}
+	d.Close()
+	db.laws(t)
+	if want := []int{2, 1}; !slices.Equal(db.groups, want) {
+		t.Errorf("groups of %v, want %v", db.groups, want)
+	}
+	wantRows(t, db, 1, 2, 3)
+}
+
+// What ends the leader's closure goes on through the leader, and leaves the door to those who came meanwhile.
+func TestLeaderThatUnwinds(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic("x") }, "Goexit": runtime.Goexit} {
+		for _, alone := range []bool{false, true} {
+			db := newFakeDB()
+			d := open(t, db.config())
+			first := make(chan struct{})
+			lead := &call{alone: alone, fn: func(x *fakeTxn, _ *chain) (*chain, error) {
+				close(first)
+				awaitQueue(d, 2)
+				_ = x.insert(9)
+				leave()
+				return nil, nil
+			}}
+			a, b := &call{fn: db.add(1)}, &call{fn: db.add(2)}
+			lead.start(d)
+			<-first
+			a.start(d)
+			awaitQueue(d, 1)
+			b.start(d)
+			for _, c := range []*call{lead, a, b} {
+				c.end.Wait()
+			}
+			if (lead.panic != nil) != (name == "panic") || lead.exit != (name == "Goexit") {
+				t.Errorf("%s: came out as %v, %v", name, lead.panic, lead.exit)
+			}
+			if a.err != nil || b.err != nil {
+				t.Errorf("%s: the others: %v, %v", name, a.err, b.err)
+			}
+			d.Close()
+			db.laws(t)
+			wantRows(t, db, 1, 2)
+			if want := []int{2}; !slices.Equal(db.groups, want) {
+				t.Errorf("%s: groups of %v, want %v", name, db.groups, want)
+			}
+		}
+	}
+}
+
+// A leader that unwinds when it is retried takes nobody's answer along.
+func TestLeaderThatUnwindsInItsRetry(t *testing.T) {
+	db := newFakeDB()
+	db.inject = failAt("release", 3, soft)
+	d := open(t, db.config())
+	own := errors.New("own")
+	first, queued, runs := make(chan struct{}), make(chan struct{}), 0
+	lead := &call{fn: func(x *fakeTxn, l *chain) (*chain, error) {
+		if runs++; runs == 2 {
+			panic("x")
+		}
+		close(first)
+		<-queued
+		return db.add(1)(x, l)
+	}}
+	a, b := &call{fn: db.add(2)}, &call{fn: db.add(3)}
+	fails := &call{fn: func(_ *fakeTxn, l *chain) (*chain, error) { return l, own }}
+	lead.start(d)
+	<-first
+	for i, c := range []*call{a, fails, b} {
+		c.start(d)
+		awaitQueue(d, i+1)
+	}
+	close(queued)
+	for _, c := range []*call{lead, a, fails, b} {
+		c.end.Wait()
+	}
+	if lead.panic != "x" || a.err != nil || b.err != nil || fails.err != own {
+		t.Errorf("answers %v, %v, %v, %v", lead.panic, a.err, b.err, fails.err)
+	}
+	d.Close()
+	db.laws(t)
+	wantRows(t, db, 2, 3)
+}
+
+// Who waits for a retry that never comes is not told that it was stored.
+func TestGoexitInARetry(t *testing.T) {
+	db := newFakeDB()
+	db.inject = failAt("release", 2, soft)
+	cfg := db.config()
+	begins := 0
+	cfg.Begin = func() (*fakeTxn, *chain, error) {
+		if begins++; begins == 3 { // after the holder's and the group's
+			runtime.Goexit()
+		}
+		return db.begin()
+	}
+	d := open(t, cfg)
+	a, b := &call{fn: db.add(1)}, &call{fn: db.add(2)}
+	runGroup(t, d, a, b)
+	<-d.stopped
+	for i, c := range []*call{a, b} {
+		if !errors.Is(c.err, ErrDoubt) {
+			t.Errorf("member %d: %v", i, c.err)
+		}
+	}
+	if len(db.rows) != 0 {
+		t.Errorf("stored %v", db.rows)
 	}
 }

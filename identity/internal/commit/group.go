@@ -2,25 +2,48 @@ package commit
 
 import "fmt"
 
-// errEnded is for those whom a configured function left without an answer when it ended the door's goroutine with runtime.Goexit, as t.FailNow does.
+// errEnded is for those whom a configured function left without an answer when it ended the goroutine that served with runtime.Goexit, as t.FailNow does.
 // In every other case everyone has been answered before.
 var errEnded = fmt.Errorf("%w: %w", ErrDoubt, ErrClosed)
+
+// lead serves the door on the goroutine of a caller that found nobody there: a caller who is not disturbed pays for no goroutine but its own. Those
+// who come while its group runs join it, and the door's goroutine takes over those who come later.
+func (d *Door[T, S]) lead(m *member[T, S]) error {
+	orderly := false
+	defer func() {
+		if !orderly && !m.unwound { // a configured function has ended the goroutine
+			d.shut()
+		}
+		d.queue.yield()
+	}()
+	d.open(m)
+	orderly = true
+	return (<-m.orders).err
+}
+
+// open serves m, and who shares its transaction.
+func (d *Door[T, S]) open(m *member[T, S]) {
+	if m.alone {
+		d.single(m)
+	} else {
+		d.group(m)
+	}
+}
+
+// shut closes the queue and answers those in it.
+func (d *Door[T, S]) shut() {
+	for _, m := range d.queue.close() {
+		m.settle(ErrClosed)
+	}
+}
 
 // serve is the door's goroutine.
 func (d *Door[T, S]) serve() {
 	defer close(d.stopped)
-	defer func() { // as for errEnded: after Close there is nobody left here
-		for _, m := range d.queue.close() {
-			m.settle(ErrClosed)
-		}
-	}()
+	defer d.shut() // as for errEnded: after Close there is nobody left here
 	for d.queue.wait() {
-		if m := d.queue.pop(true); m == nil {
-			continue
-		} else if m.alone {
-			d.single(m)
-		} else {
-			d.group(m)
+		if m := d.queue.pop(true); m != nil {
+			d.open(m)
 		}
 	}
 }
@@ -103,15 +126,21 @@ func (d *Door[T, S]) step(m *member[T, S], tx T, s S) (S, error) {
 }
 
 // retry runs the members of a lost transaction again, each in its own: those that had succeeded and the last, which met the loss. Members that failed
-// by themselves are answered after that, when what they were compared with has been stored, or has not.
+// by themselves are answered after that, when what they were compared with has been stored, or has not. A leader comes last: it may unwind.
 func (d *Door[T, S]) retry(members []*member[T, S]) {
-	for _, m := range members {
-		if m.state == succeeded || m.state == waiting {
-			d.single(m)
+	defer func() {
+		for _, m := range members {
+			if m.state == refused {
+				m.settle(m.err)
+			}
 		}
-	}
-	for _, m := range members {
-		m.settle(m.err)
+	}()
+	for _, leads := range []bool{false, true} {
+		for _, m := range members {
+			if m.leads == leads && (m.state == succeeded || m.state == waiting) {
+				d.single(m)
+			}
+		}
 	}
 }
 

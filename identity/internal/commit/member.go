@@ -11,6 +11,7 @@ type member[T Txn, S any] struct {
 	ctx      context.Context
 	fn       func(T, S) (S, error)
 	alone    bool
+	leads    bool             // its goroutine serves the door, and takes its own turn without orders
 	orders   chan order[T, S] // to the caller; room for one, so that nobody waits for a caller to wake up
 	outcomes chan outcome[S]  // from the caller
 
@@ -19,6 +20,8 @@ type member[T Txn, S any] struct {
 	// Belong to whoever took the member out of the queue.
 	state progress
 	err   error // its own, when state is refused
+
+	unwound bool // of a leader: its closure panicked or called Goexit
 }
 
 // progress is how far the door has got with a member of the current group.
@@ -70,8 +73,27 @@ func (m *member[T, S]) run(o order[T, S]) {
 
 // turn gives the member the baton and waits until it comes back.
 func (m *member[T, S]) turn(tx T, s S) outcome[S] {
+	if m.leads {
+		return m.own(tx, s)
+	}
 	m.orders <- order[T, S]{tx: tx, state: s}
 	return <-m.outcomes
+}
+
+// own is the turn of the leader. What unwinds it unwinds the door's work on this stack as well, which is over then: nobody else has anything in the
+// transaction, for the leader is the first of its group, and the last of those who are retried.
+func (m *member[T, S]) own(tx T, s S) outcome[S] {
+	out := outcome[S]{unwound: true}
+	m.unwound = true
+	defer func() {
+		if out.unwound {
+			_ = guard("rollback to", tx.RollbackTo)
+			_ = guard("rollback", tx.Rollback)
+		}
+	}()
+	out.state, out.err = m.fn(tx, s)
+	out.unwound, m.unwound = false, false
+	return out
 }
 
 // settle answers the member. Later answers are ignored.

@@ -5,30 +5,57 @@ import (
 	"sync"
 )
 
-// queue holds the callers whose turn has not come, in order of arrival.
+// queue holds the callers whose turn has not come, in order of arrival. Nobody waits in it while nobody serves.
 type queue[T Txn, S any] struct {
-	arrived chan struct{} // has one element when something may have changed since the door last looked
+	arrived chan struct{} // has one element when something may have changed since the door's goroutine last looked
 
 	mu     sync.Mutex
 	closed bool
+	server server
 	line   list.List // of *member[T, S]
 }
+
+// server is who opens transactions now.
+type server uint8
+
+const (
+	nobody  server = iota
+	leader         // a caller that found nobody, for itself and who comes meanwhile
+	serving        // the door's goroutine, for whoever is queued
+)
 
 func newQueue[T Txn, S any]() *queue[T, S] {
 	return &queue[T, S]{arrived: make(chan struct{}, 1)}
 }
 
-// push adds m at the end. It reports false, and does nothing, when the queue is closed.
+// push adds m at the end, or, when nobody serves, makes it the leader, who is not queued and must call yield in the end. It reports false, and does
+// nothing, when the queue is closed.
 func (q *queue[T, S]) push(m *member[T, S]) bool {
 	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
 		return false
+	case q.server == nobody:
+		q.server, m.leads = leader, true
+	default:
+		m.place = q.line.PushBack(m) // whoever serves looks here before it stops
 	}
-	m.place = q.line.PushBack(m)
-	q.mu.Unlock()
-	q.signal()
 	return true
+}
+
+// yield ends the leader's service: the door's goroutine serves those who came meanwhile.
+func (q *queue[T, S]) yield() {
+	q.mu.Lock()
+	q.server = nobody
+	if q.line.Len() > 0 {
+		q.server = serving
+	}
+	wanted := q.server == serving || q.closed
+	q.mu.Unlock()
+	if wanted {
+		q.signal()
+	}
 }
 
 // remove takes m out and reports whether it was still queued. After true the door will never see m.
@@ -64,20 +91,27 @@ func (q *queue[T, S]) pop(alone bool) *member[T, S] {
 	return nil
 }
 
-// wait returns true when there may be something to pop, and false when the queue is closed.
+// wait returns true when the door's goroutine has somebody to serve, and false when the queue is closed and nobody serves any more.
 func (q *queue[T, S]) wait() bool {
 	for {
-		q.mu.Lock()
-		closed, n := q.closed, q.line.Len()
-		q.mu.Unlock()
-		if closed {
-			return false
-		}
-		if n > 0 {
-			return true
+		if serve, over := q.turn(); serve || over {
+			return serve
 		}
 		<-q.arrived
 	}
+}
+
+// turn reports whether it is the door's goroutine's turn, and whether none will come.
+func (q *queue[T, S]) turn() (serve, over bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.server == serving && q.line.Len() > 0 {
+		return true, false
+	}
+	if q.server == serving {
+		q.server = nobody
+	}
+	return false, q.closed && q.server == nobody
 }
 
 // close refuses further members and returns those that were queued.
