@@ -23,6 +23,10 @@ func writerPragmas(o Options) pragmas {
 		pragma{"synchronous", "full", "2"},
 		pragma{"fullfsync", "on", "1"},
 		pragma{"checkpoint_fullfsync", "on", "1"},
+		// What a savepoint keeps of the pages it may have to put back is no
+		// business of the temporary directory, which may lie on another disk, and
+		// to make a file there costs as much as a small commit.
+		pragma{"temp_store", "memory", "2"},
 	)}
 }
 

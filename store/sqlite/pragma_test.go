@@ -26,7 +26,7 @@ func TestPragmas(t *testing.T) {
 		also map[string]string
 	}{
 		{"writer", writerPragmas(o), map[string]string{"synchronous": "2", "fullfsync": "1", "checkpoint_fullfsync": "1",
-			"query_only": "0"}},
+			"query_only": "0", "temp_store": "2"}},
 		{"reader", readerPragmas(o), map[string]string{"query_only": "1"}},
 	} {
 		db, err := openPool(location{path, path}, c.p, 3)
