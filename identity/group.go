@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 
@@ -89,15 +90,15 @@ func (o *OrgAdmin) makeGroup(ctx context.Context, op string, spec GroupSpec) (ou
 		if err := g.check(); err != nil {
 			return out, err
 		}
-		found, exists, err := one(c, c.tx.Groups(), o.org, Cond{Field: FieldName, Value: spec.Name})
-		switch {
-		case err != nil:
-			return out, err
-		case exists && op == "EnsureGroup":
-			c.differs(nounGroup, string(found.ID), found.Description == spec.Description)
-			return GroupResult{Group: found}, nil
-		case exists:
-			return out, conflict(nounGroup, spec.Name, "Name", "is that of "+string(found.ID))
+		if op == "EnsureGroup" {
+			found, exists, err := c.groupNamed(o.org, spec.Name)
+			if err != nil {
+				return out, err
+			}
+			if exists {
+				c.differs(nounGroup, string(found.ID), found.Description == spec.Description)
+				return GroupResult{Group: found}, nil
+			}
 		}
 		if g.ID, err = changeID[Group](c, "gr_"); err != nil {
 			return out, err
@@ -116,7 +117,7 @@ func (o *OrgAdmin) makeGroup(ctx context.Context, op string, spec GroupSpec) (ou
 
 func (c *change) insertGroup(g Group) error {
 	if err := c.tx.Groups().Insert(c.ctx, g); err != nil {
-		return err
+		return c.groupConflict(g, err)
 	}
 	d, err := c.draft(g.Org)
 	if err != nil {
@@ -124,6 +125,27 @@ func (c *change) insertGroup(g Group) error {
 	}
 	d.putGroup(g)
 	return c.record(g.Org, nounGroup, string(g.ID), "create", nil, g)
+}
+
+// groupNamed is the group that has a name, if one does, also if it was deleted.
+func (c *change) groupNamed(org OrgID, name string) (g Group, exists bool, err error) {
+	return one(c, c.tx.Groups(), org, Cond{Field: FieldName, Value: name})
+}
+
+// groupConflict says who has the name of a group that could not be stored. That a
+// name is free is left to the unique key, which looks in any case.
+func (c *change) groupConflict(g Group, err error) error {
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	found, exists, lookup := c.groupNamed(g.Org, g.Name)
+	switch {
+	case lookup != nil:
+		return lookup
+	case exists && found.ID != g.ID:
+		return conflict(nounGroup, g.Name, "Name", "is that of "+string(found.ID))
+	}
+	return err
 }
 
 func (g Group) check() error {
@@ -173,16 +195,9 @@ func (o *OrgAdmin) UpdateGroup(ctx context.Context, id GroupID, patch GroupPatch
 		if err := out.check(); err != nil {
 			return err
 		}
-		found, exists, err := one(c, c.tx.Groups(), o.org, Cond{Field: FieldName, Value: out.Name})
-		if err != nil {
-			return err
-		}
-		if exists && found.ID != id {
-			return conflict(nounGroup, out.Name, "Name", "is that of "+string(found.ID))
-		}
 		out.Meta = c.updated(out.Meta)
 		if err := c.tx.Groups().Update(c.ctx, out); err != nil {
-			return err
+			return c.groupConflict(out, err)
 		}
 		return c.record(o.org, nounGroup, string(id), "update", before, out)
 	})
