@@ -48,13 +48,15 @@ func (o *OrgAdmin) makeUser(ctx context.Context, op string, spec UserSpec) (out 
 		if !ok {
 			return out, invalid(nounAccount, "Email", "%q is no e-mail address", clip(spec.Email))
 		}
-		found, exists, err := one(c, c.tx.Accounts(), o.org, Cond{Field: FieldKind, Value: string(User)}, Cond{Field: FieldName, Value: email})
-		if err != nil {
-			return out, err
-		}
-		if exists && op == "EnsureUser" {
-			c.differs(nounAccount, string(found.ID), found.State == AccountActive && found.External == spec.External && c.boundedBy(found, spec.Boundary))
-			return UserResult{Account: found}, nil
+		if op == "EnsureUser" {
+			found, exists, err := one(c, c.tx.Accounts(), o.org, Cond{Field: FieldKind, Value: string(User)}, Cond{Field: FieldName, Value: email})
+			if err != nil {
+				return out, err
+			}
+			if exists {
+				c.differs(nounAccount, string(found.ID), found.State == AccountActive && found.External == spec.External && c.boundedBy(found, spec.Boundary))
+				return UserResult{Account: found}, nil
+			}
 		}
 		out.Account, err = c.createUser(o.org, spec)
 		out.Created = true
