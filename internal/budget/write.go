@@ -150,7 +150,7 @@ func openBare(path string) (*bareWriter, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	_, err = b.conn.ExecContext(ctx, `INSERT INTO identity_org (id, slug, display_name, state, settings, min_revision, created_at, created_by, updated_at, updated_by, revision)
-		VALUES ('or_1', 'org', 'org', 'active', '{}', 0, 1, 'system', 1, 'system', 1)`)
+		VALUES ($1, 'org', 'org', 'active', '{}', 0, 1, 'system', 1, 'system', 1)`, bareOrg)
 	prepare := func(text string) *sql.Stmt {
 		stmt, e := b.conn.PrepareContext(ctx, text)
 		err = errors.Join(err, e)
@@ -158,9 +158,9 @@ func openBare(path string) (*bareWriter, error) {
 	}
 	b.begin, b.commit = prepare("BEGIN IMMEDIATE"), prepare("COMMIT")
 	b.group = prepare(`INSERT INTO identity_group (org_id, id, name, description, system, deleted, created_at, created_by, updated_at, updated_by, revision)
-		VALUES ('or_1', $1, $2, '', 0, 0, $3, 'system', $3, 'system', $4)`)
+		VALUES ($5, $1, $2, '', 0, 0, $3, 'system', $3, 'system', $4)`)
 	b.event = prepare(`INSERT INTO identity_event (revision, item, org_id, seq, at, noun, id, verb, actor, reason, on_behalf_of, credential, request_id, before, after, before_hash, after_hash, prev, mac)
-		VALUES ($1, 0, 'or_1', $1, $2, 'group', $3, 'create', 'system', 'measure', '', '', '', NULL, $4, NULL, $5, $5, $5)`)
+		VALUES ($1, 0, $6, $1, $2, 'group', $3, 'create', 'system', 'measure', '', '', '', NULL, $4, NULL, $5, $5, $5)`)
 	if err != nil {
 		return nil, errors.Join(err, b.conn.Close(), db.Close())
 	}
@@ -170,18 +170,21 @@ func openBare(path string) (*bareWriter, error) {
 // instant is some time, in Unix microseconds.
 const instant = 1_767_225_600_000_000
 
-// after has the size of a group in the log.
-var after = []byte(fmt.Sprintf("%-260s", `{"ID":"gr_…"}`))
+// What goes into a row has the size that it has in ours: an id, which most indexes begin with, and a group in the log.
+var (
+	bareOrg = fmt.Sprintf("or_%026d", 1)
+	after   = []byte(fmt.Sprintf("%-282s", `{"ID":""}`))
+)
 
 func (b *bareWriter) create(n int) error {
 	ctx := context.Background()
 	id, mac := fmt.Sprintf("gr_%026d", n), make([]byte, 32)
 	_, err := b.begin.ExecContext(ctx)
 	if err == nil {
-		_, err = b.group.ExecContext(ctx, id, fmt.Sprint("group ", n), int64(instant), n)
+		_, err = b.group.ExecContext(ctx, id, fmt.Sprint("group ", n), int64(instant), n, bareOrg)
 	}
 	if err == nil {
-		_, err = b.event.ExecContext(ctx, n, int64(instant), id, after, mac)
+		_, err = b.event.ExecContext(ctx, n, int64(instant), id, after, mac, bareOrg)
 	}
 	if err == nil {
 		_, err = b.commit.ExecContext(ctx)
