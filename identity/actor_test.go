@@ -345,7 +345,7 @@ func TestImmutableBinding(t *testing.T) {
 	admin := w.user(x.Org, "admin", allManagement()...)
 	b := w.bind(x.Org, identity.BindingSpec{Subject: identity.SubjectID(x.User), Role: "wallet-reader", Scope: policy.Root, Immutable: true})
 	same := w.unchanged()
-	wantKind(t, w.as(x.Org, admin).DeleteBinding(w.ctx, b), identity.ErrDenied)
+	wantKind(t, w.as(x.Org, admin).DeleteBinding(w.ctx, b), identity.ErrImmutable)
 	same()
 	if err := w.in(x.Org).DeleteBinding(w.ctx, b); err != nil {
 		t.Error(err)

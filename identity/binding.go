@@ -24,7 +24,7 @@ type Binding struct {
 	Reach     Reach     // the orgs a binding of the system org covers
 	Condition string    // source in the language of Config.Conditions; empty is none
 	Reason    string    // free text, at most 1,024 bytes
-	Immutable bool      // cannot be deleted through As
+	Immutable bool      // cannot be deleted or moved through As: ErrImmutable
 	// Eligible makes it a binding that is not in force: its subject, an account, may
 	// switch it on for at most this long, see [OrgAdmin.Elevate]. Zero is in force.
 	Eligible time.Duration
@@ -48,7 +48,7 @@ type BindingSpec struct {
 	// deny unless it is false.
 	Condition string
 	Reason    string // free text, at most 1,024 bytes
-	Immutable bool   // cannot be made or deleted through As
+	Immutable bool   // cannot be made, deleted or moved through As
 	// Eligible makes a binding of an account that is not in force until the account
 	// switches it on, for at most this long at once: see [OrgAdmin.Elevate]. Making one
 	// takes what making it in force takes. Between a second and 24 hours; zero is in
@@ -303,7 +303,7 @@ func (o *OrgAdmin) AllBindings(ctx context.Context, f BindingFilter) iter.Seq2[B
 // binding; it fails with ErrEscalation when the actor does not hold what a deny
 // denied, or when the subject of an allow manages more than the actor, which does
 // not hold identity:contain. It fails with ErrImmutable when the role's members are
-// locked. What was switched on of an eligible binding goes with it.
+// locked, and through As when the binding is immutable. What was switched on of an eligible binding goes with it.
 func (o *OrgAdmin) DeleteBinding(ctx context.Context, id BindingID) error {
 	if !id.valid() {
 		return wrap("DeleteBinding", &Error{Kind: ErrInvalid, Entity: nounBinding, ID: clip(string(id)), Field: "ID"})
@@ -331,12 +331,17 @@ func (o *OrgAdmin) DeleteBinding(ctx context.Context, id BindingID) error {
 // of who manages more than the actor.
 func (c *change) mayDelete(b Binding) error {
 	if b.Immutable && !c.who.system {
-		return &Error{Kind: ErrDenied, Entity: nounBinding, ID: string(b.ID), Err: errText("is immutable")}
+		return b.immutable()
 	}
 	if err := c.unlockedMembers(b); err != nil {
 		return err
 	}
 	return c.mayUnbind(b)
+}
+
+// immutable is why only System deletes or moves a binding.
+func (b Binding) immutable() error {
+	return &Error{Kind: ErrImmutable, Entity: nounBinding, ID: string(b.ID), Field: "Immutable", Err: errText("only System deletes or moves it")}
 }
 
 // unlockedMembers refuses that a binding like this one is made or deleted while its

@@ -145,7 +145,7 @@ func TestSec48_Cascade(t *testing.T) {
 	}{
 		"allows":                           {func() identity.RoleID { return bound(identity.BindingSpec{}, "keys:use") }, both, nil},
 		"without bindings.delete":          {func() identity.RoleID { return bound(identity.BindingSpec{}, "keys:use") }, both[:1], identity.ErrDenied},
-		"immutable":                        {func() identity.RoleID { return bound(identity.BindingSpec{Immutable: true}, "keys:use") }, both, identity.ErrDenied},
+		"immutable":                        {func() identity.RoleID { return bound(identity.BindingSpec{Immutable: true}, "keys:use") }, both, identity.ErrImmutable},
 		"a deny of what it holds":          {func() identity.RoleID { return bound(deny, "keys:use") }, append([]string{"keys:use"}, both...), nil},
 		"a deny of more":                   {func() identity.RoleID { return bound(deny, "keys:use", "wallets:read") }, append([]string{"keys:use"}, both...), identity.ErrEscalation},
 		"an include of a deny":             {includedInDeny, append([]string{"identity:roles.update"}, both...), identity.ErrEscalation},

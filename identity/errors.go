@@ -29,7 +29,8 @@ var (
 	ErrDisabled = errors.New("disabled")
 	// ErrInUse means that something else depends on it.
 	ErrInUse = errors.New("in use")
-	// ErrImmutable means that it is locked, or part of its org: nobody changes it that way, the host neither.
+	// ErrImmutable means that it is locked, or part of its org: nobody changes it that way, the host neither. A binding
+	// that is immutable System alone deletes or moves.
 	ErrImmutable = errors.New("immutable")
 	// ErrLimit means that a configured or built-in limit would be passed.
 	ErrLimit = errors.New("limit reached")

@@ -167,9 +167,10 @@ func (s *Admin) deniedCall(op string, org OrgID, err error) error {
 	return err
 }
 
-// refusedTo reports whether an error is a refusal of the actor.
+// refusedTo reports whether an error is a refusal of the actor: for what it lacks, or
+// because the host has locked what it tried to change.
 func refusedTo(err error) bool {
-	return errors.Is(err, ErrDenied) || errors.Is(err, ErrEscalation) || errors.Is(err, ErrUnauthenticated)
+	return errors.Is(err, ErrDenied) || errors.Is(err, ErrEscalation) || errors.Is(err, ErrUnauthenticated) || errors.Is(err, ErrImmutable)
 }
 
 // observed is who a principal is.

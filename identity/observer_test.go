@@ -69,6 +69,10 @@ func TestSec65_Observed(t *testing.T) {
 	if !errors.Is(unread, identity.ErrDenied) {
 		t.Fatal(unread)
 	}
+	fixed := w.bind(org, identity.BindingSpec{Subject: identity.SubjectID(sa.ID), Role: string(w.role(org, "identity:bindings.delete")), Scope: policy.Root, Immutable: true})
+	if locked := w.id.As(p).In(org).DeleteBinding(w.ctx, fixed); !errors.Is(locked, identity.ErrImmutable) {
+		t.Fatal(locked)
+	}
 	must(w.in(org).DeactivateAccount(w.ctx, sa.ID))(t)
 	w.clock.advance(time.Second)
 	if last(w.id.Authenticate(w.ctx, raw)) == nil {
@@ -99,9 +103,12 @@ func TestSec65_Observed(t *testing.T) {
 		with(func(s *identity.Observation) {
 			s.Outcome, s.Op, s.Permission, s.Target = identity.Denied, "Accounts", "identity:accounts.read", identity.Target{Org: org}
 		}),
+		with(func(s *identity.Observation) {
+			s.Outcome, s.Op, s.Permission, s.Target = identity.Denied, "DeleteBinding", "identity:bindings.delete", identity.Target{Org: org}
+		}),
 		with(func(s *identity.Observation) { s.Outcome, s.At = identity.Refused, later }),
 	}
-	errs := map[int]error{5: identity.ErrUnauthenticated, 6: identity.ErrDenied, 7: identity.ErrDenied, 8: identity.ErrDisabled}
+	errs := map[int]error{5: identity.ErrUnauthenticated, 6: identity.ErrDenied, 7: identity.ErrDenied, 8: identity.ErrImmutable, 9: identity.ErrDisabled}
 	if len(got) != len(want) {
 		t.Fatalf("%d observations, want %d: %+v", len(got), len(want), got)
 	}

@@ -25,7 +25,7 @@ func everything() *policy.Role { return &policy.Role{Permissions: []string{"*", 
 // Through As it needs identity:bindings.move, and everything that "*" and
 // "identity:*" give, at the nearest path that contains both; it fails with
 // ErrEscalation without. Beyond that each binding is judged as if it were deleted
-// where it was and made where it will be: an immutable one stays, and powers that
+// where it was and made where it will be: an immutable one fails with ErrImmutable, and powers that
 // are held by name only are given away by who holds them. A role can be kept from
 // a place by its resource types; locked members (RoleLocks) may move, since they
 // stay the same.
@@ -172,7 +172,7 @@ func (c *change) mayMove(b Binding, from, to policy.Path) (Binding, error) {
 	after.Scope = scope
 	switch {
 	case b.Immutable && !c.who.system:
-		return b, &Error{Kind: ErrDenied, Entity: nounBinding, ID: string(b.ID), Err: errText("is immutable")}
+		return b, b.immutable()
 	case b.Effect == policy.Deny && b.Condition != "" && c.a.model.Conditions.ReadsPath(b.Condition):
 		return b, &Error{Kind: ErrInUse, Entity: nounBinding, ID: string(b.ID), Field: "Condition", Err: errText("it denies by what the path is: make it anew where it is to be")}
 	}

@@ -274,7 +274,7 @@ func TestSec48_MoveSubtree(t *testing.T) {
 		remove()
 	}
 	remove := add(identity.BindingSpec{Role: "wallet-reader", Immutable: true})
-	refused("with an immutable one", whole, identity.ErrDenied)
+	refused("with an immutable one", whole, identity.ErrImmutable)
 	must(w.in(org).MoveSubtree(w.ctx, from, to))(t)
 	back()
 	remove()
