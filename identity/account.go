@@ -114,7 +114,7 @@ func (o *OrgAdmin) Accounts(ctx context.Context, f AccountFilter, page Page) (Li
 		Cond{Field: FieldExternalSubject, Value: f.External.Subject},
 		Cond{Field: FieldBoundary, Value: string(f.Boundary)},
 	)}
-	return listRows(ctx, &o.Admin, "Accounts", nounAccount, o.org, q, page, Txn.Accounts, func(a Account) AccountID { return a.ID })
+	return listRows(ctx, &o.Admin, "Accounts", nounAccount, o.org, q, page, Txn.Accounts)
 }
 
 // AllAccounts iterates over the org's accounts.

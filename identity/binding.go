@@ -291,7 +291,7 @@ func (o *OrgAdmin) Bindings(ctx context.Context, f BindingFilter, page Page) (Li
 		Cond{Field: FieldRole, Value: string(f.Role)},
 		Cond{Field: FieldScope, Value: f.Scope.String()},
 	)}
-	return listRows(ctx, &o.Admin, "Bindings", nounBinding, o.org, q, page, Txn.Bindings, func(b Binding) BindingID { return b.ID })
+	return listRows(ctx, &o.Admin, "Bindings", nounBinding, o.org, q, page, Txn.Bindings)
 }
 
 // AllBindings iterates over the org's bindings.

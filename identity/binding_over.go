@@ -21,7 +21,7 @@ func (o *OrgAdmin) BindingsOver(ctx context.Context, path policy.Path) iter.Seq2
 		for at := range above(path) {
 			for b, err := range every(func(page Page) (List[Binding], error) {
 				q := Query{Where: []Cond{{Field: FieldScope, Value: at}}}
-				return listRows(ctx, &o.Admin, "BindingsOver", nounBinding, o.org, q, page, Txn.Bindings, func(b Binding) BindingID { return b.ID })
+				return listRows(ctx, &o.Admin, "BindingsOver", nounBinding, o.org, q, page, Txn.Bindings)
 			}) {
 				if !yield(b, err) || err != nil {
 					return

@@ -94,7 +94,7 @@ func (c *change) unlinkGroup(g Group) error {
 	}
 	var members []Member
 	for _, side := range []Field{FieldGroup, FieldMember} {
-		rows, err := few(c, c.tx.Members(), Member.Key, Query{Org: g.Org, Where: []Cond{{Field: side, Value: string(g.ID)}}})
+		rows, err := few(c, c.tx.Members(), Query{Org: g.Org, Where: []Cond{{Field: side, Value: string(g.ID)}}})
 		if err != nil {
 			return err
 		}
@@ -152,23 +152,7 @@ func (c *change) deleteAll(bindings []Binding) error {
 }
 
 func (c *change) linked(org OrgID, field Field, id string) ([]Binding, error) {
-	return few(c, c.tx.Bindings(), func(b Binding) BindingID { return b.ID }, Query{Org: org, Where: []Cond{{Field: field, Value: id}}})
-}
-
-// few reads the rows that a query selects, until there are more than MaxBulk.
-func few[T any, K ~string](c *change, table Table[T, K], key func(T) K, q Query) ([]T, error) {
-	var all []T
-	for q.Limit = 1000; len(all) <= MaxBulk; {
-		rows, err := table.Page(c.ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		if all = append(all, rows...); len(rows) < q.Limit {
-			break
-		}
-		q.After = string(key(rows[len(rows)-1]))
-	}
-	return all, nil
+	return few(c, c.tx.Bindings(), Query{Org: org, Where: []Cond{{Field: field, Value: id}}})
 }
 
 func fewLinks(noun, id string, n int) error {

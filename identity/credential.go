@@ -171,29 +171,9 @@ func (c *change) unrevoked(a Account, more ...Cond) iter.Seq2[Credential, error]
 	}
 }
 
-// credentials yields the credentials that a query selects, page by page. They may
-// be changed on the way.
+// credentials yields the credentials that a query selects.
 func (c *change) credentials(q Query) iter.Seq2[Credential, error] {
-	return func(yield func(Credential, error) bool) {
-		q := q
-		q.Limit = 1000
-		for {
-			rows, err := c.tx.Credentials().Page(c.ctx, q)
-			if err != nil {
-				yield(Credential{}, err)
-				return
-			}
-			for _, row := range rows {
-				if !yield(row, nil) {
-					return
-				}
-			}
-			if len(rows) < q.Limit {
-				return
-			}
-			q.After = string(rows[len(rows)-1].ID)
-		}
-	}
+	return selected(c.ctx, c.tx.Credentials(), q)
 }
 
 func (f CredentialFilter) query() Query {
@@ -213,7 +193,7 @@ func (o *OrgAdmin) Credential(ctx context.Context, id CredentialID) (Credential,
 
 // Credentials returns a page of the org's credentials.
 func (o *OrgAdmin) Credentials(ctx context.Context, f CredentialFilter, page Page) (List[Credential], error) {
-	return listRows(ctx, &o.Admin, "Credentials", nounCredential, o.org, f.query(), page, ownedCredentials, func(c Credential) CredentialID { return c.ID })
+	return listRows(ctx, &o.Admin, "Credentials", nounCredential, o.org, f.query(), page, ownedCredentials)
 }
 
 // AllCredentials iterates over the org's credentials.

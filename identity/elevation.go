@@ -147,20 +147,15 @@ func (c *change) endElevations(from Binding) (n int, err error) {
 	if from.Eligible == 0 {
 		return 0, nil
 	}
-	q := Query{Org: from.Org, Limit: 1000, Where: where(Cond{Field: FieldElevates, Value: string(from.ID)})}
-	for {
-		rows, err := c.tx.Bindings().Page(c.ctx, q)
+	q := Query{Org: from.Org, Where: where(Cond{Field: FieldElevates, Value: string(from.ID)})}
+	for row, err := range selected(c.ctx, c.tx.Bindings(), q) {
+		if err == nil {
+			err = c.deleteBinding(row)
+		}
 		if err != nil {
 			return n, err
 		}
-		for _, row := range rows {
-			if err := c.deleteBinding(row); err != nil {
-				return n, err
-			}
-			n++
-		}
-		if len(rows) < q.Limit {
-			return n, nil
-		}
+		n++
 	}
+	return n, nil
 }

@@ -124,7 +124,7 @@ func (o *OrgAdmin) Expiring(ctx context.Context, within time.Duration) iter.Seq2
 	return func(yield func(ExpiryWarning, error) bool) {
 		owners := map[AccountID]ExpiryWarning{}
 		for a, err := range every(func(page Page) (List[Account], error) {
-			return listRows(ctx, &o.Admin, op, nounAccount, o.org, Query{}, page, Txn.Accounts, func(a Account) AccountID { return a.ID })
+			return listRows(ctx, &o.Admin, op, nounAccount, o.org, Query{}, page, Txn.Accounts)
 		}) {
 			if err != nil {
 				yield(ExpiryWarning{}, err)
@@ -182,7 +182,7 @@ func (o *OrgAdmin) Unused(ctx context.Context, since time.Time) iter.Seq2[Creden
 // credentialsFor pages through the credentials of the org for a call.
 func (o *OrgAdmin) credentialsFor(ctx context.Context, op string) func(Page) (List[Credential], error) {
 	return func(page Page) (List[Credential], error) {
-		return listRows(ctx, &o.Admin, op, nounCredential, o.org, Query{}, page, Txn.Credentials, func(c Credential) CredentialID { return c.ID })
+		return listRows(ctx, &o.Admin, op, nounCredential, o.org, Query{}, page, Txn.Credentials)
 	}
 }
 

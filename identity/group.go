@@ -167,7 +167,7 @@ func (o *OrgAdmin) Group(ctx context.Context, id GroupID) (Group, error) {
 // Groups returns a page of the org's groups, the system groups included.
 func (o *OrgAdmin) Groups(ctx context.Context, f GroupFilter, page Page) (List[Group], error) {
 	q := Query{Where: where(Cond{Field: FieldDeleted, Value: "0"}, Cond{Field: FieldName, Prefix: true, Value: f.NamePrefix})}
-	return listRows(ctx, &o.Admin, "Groups", nounGroup, o.org, q, page, Txn.Groups, func(g Group) GroupID { return g.ID })
+	return listRows(ctx, &o.Admin, "Groups", nounGroup, o.org, q, page, Txn.Groups)
 }
 
 // AllGroups iterates over the org's groups.

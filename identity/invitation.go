@@ -287,25 +287,14 @@ func (c *change) resend(a Account, validity time.Duration) (InvitationResult, er
 // invitations are those of an account that were not revoked: no more than one,
 // since each is revoked with what comes after it.
 func (c *change) invitations(a Account) ([]Credential, error) {
-	q := c.having(FieldAccount, string(a.ID))
-	q.Org, q.Limit = a.Org, 1000
-	q.Where = append(q.Where, Cond{Field: FieldKind, Value: string(Invitation)})
 	var live []Credential
-	for {
-		rows, err := c.tx.Credentials().Page(c.ctx, q)
+	for row, err := range c.unrevoked(a, Cond{Field: FieldKind, Value: string(Invitation)}) {
 		if err != nil {
 			return nil, err
 		}
-		for _, row := range rows {
-			if row.State != CredentialRevoked {
-				live = append(live, row)
-			}
-		}
-		if len(rows) < q.Limit {
-			return live, nil
-		}
-		q.After = string(rows[len(rows)-1].ID)
+		live = append(live, row)
 	}
+	return live, nil
 }
 
 // endInvitations revokes the invitation of an account that has become active.

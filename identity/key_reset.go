@@ -170,22 +170,15 @@ func (a *Authority) reset(ctx context.Context, tx WriteTxn, reason string) (*ins
 
 // breakChains begins a new chain in every org.
 func (b *breaker) breakChains(old Instance) error {
-	q := Query{Everywhere: true, Limit: 1000}
-	for {
-		orgs, err := b.tx.Orgs().Page(b.ctx, q)
+	for org, err := range selected(b.ctx, b.tx.Orgs(), Query{Everywhere: true}) {
+		if err == nil {
+			err = b.record(org.ID, nounInstance, "1", verbReset, old, b.inst.row.public())
+		}
 		if err != nil {
 			return err
 		}
-		for _, org := range orgs {
-			if err := b.record(org.ID, nounInstance, "1", verbReset, old, b.inst.row.public()); err != nil {
-				return err
-			}
-		}
-		if len(orgs) < q.Limit {
-			return nil
-		}
-		q.After = string(orgs[len(orgs)-1].ID)
 	}
+	return nil
 }
 
 // dropKeys forgets the keys that nobody can open any more.

@@ -10,7 +10,7 @@ import (
 // SigningKeys returns a page of the signing keys of all times, without their
 // sealed halves. It needs identity:signing-keys.read, in the system org.
 func (s *Admin) SigningKeys(ctx context.Context, page Page) (List[SigningKey], error) {
-	list, err := listRows(ctx, s, "SigningKeys", nounSigningKey, s.a.SystemOrg(), Query{Everywhere: true}, page, Txn.SigningKeys, func(k SigningKey) string { return k.ID })
+	list, err := listRows(ctx, s, "SigningKeys", nounSigningKey, s.a.SystemOrg(), Query{Everywhere: true}, page, Txn.SigningKeys)
 	for i := range list.Items {
 		list.Items[i] = list.Items[i].public()
 	}

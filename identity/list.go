@@ -66,7 +66,7 @@ func (a *Authority) cutter(noun string, org OrgID, q Query) func(last string) (s
 }
 
 // listRows reads one page of a noun for an actor.
-func listRows[T any, K ~string](ctx context.Context, s *Admin, op, noun string, org OrgID, q Query, page Page, table func(Txn) Table[T, K], key func(T) K) (List[T], error) {
+func listRows[T keyed[K], K ~string](ctx context.Context, s *Admin, op, noun string, org OrgID, q Query, page Page, table func(Txn) Table[T, K]) (List[T], error) {
 	var out List[T]
 	err := s.read(ctx, op, org, func(ctx context.Context, tx Txn) error {
 		limit, err := page.limit()
@@ -85,7 +85,7 @@ func listRows[T any, K ~string](ctx context.Context, s *Admin, op, noun string, 
 		if err != nil {
 			return err
 		}
-		out, err = cut(s.a.cutter(noun, org, q), rows, limit, func(row T) string { return string(key(row)) })
+		out, err = cut(s.a.cutter(noun, org, q), rows, limit, func(row T) string { return string(row.key()) })
 		return err
 	})
 	return out, err
@@ -104,26 +104,10 @@ func cut[T any](next func(last string) (string, error), rows []T, limit int, key
 // every iterates over all pages. No transaction is open while the caller's
 // code runs. The sequence ends after the first error.
 func every[T any](list func(Page) (List[T], error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		page := Page{Limit: 1000}
-		for {
-			part, err := list(page)
-			if err != nil {
-				var zero T
-				yield(zero, err)
-				return
-			}
-			for _, item := range part.Items {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			if part.Next == "" {
-				return
-			}
-			page.Cursor = part.Next
-		}
-	}
+	return pages(func(cursor string) ([]T, string, error) {
+		part, err := list(Page{Limit: 1000, Cursor: cursor})
+		return part.Items, part.Next, err
+	})
 }
 
 // findRow reads one row for an actor.

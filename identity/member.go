@@ -38,7 +38,7 @@ func (o *OrgAdmin) Members(ctx context.Context, group GroupID, page Page) (List[
 		return List[Member]{}, &Error{Kind: ErrInvalid, Op: "Members", Entity: nounGroup, ID: clip(string(group)), Field: "ID"}
 	}
 	q := Query{Where: []Cond{{Field: FieldGroup, Value: string(group)}}}
-	return listRows(ctx, &o.Admin, "Members", nounMember, o.org, q, page, Txn.Members, Member.Key)
+	return listRows(ctx, &o.Admin, "Members", nounMember, o.org, q, page, Txn.Members)
 }
 
 // AllMembers iterates over a group's direct members.

@@ -15,7 +15,7 @@ func (o *OrgAdmin) Memberships(ctx context.Context, member SubjectID, page Page)
 		return List[Member]{}, &Error{Kind: ErrInvalid, Op: "Memberships", Entity: "subject", ID: clip(string(member)), Field: "ID"}
 	}
 	q := Query{Where: []Cond{{Field: FieldMember, Value: string(member)}}}
-	return listRows(ctx, &o.Admin, "Memberships", nounMember, o.org, q, page, Txn.Members, Member.Key)
+	return listRows(ctx, &o.Admin, "Memberships", nounMember, o.org, q, page, Txn.Members)
 }
 
 // AllMemberships iterates over the direct memberships of an account or a group.

@@ -268,7 +268,7 @@ type OrgFilter struct {
 // Orgs returns a page of the instance's orgs, in the order in which they were made.
 func (s *Admin) Orgs(ctx context.Context, f OrgFilter, page Page) (List[Org], error) {
 	q := Query{Everywhere: true, Where: where(Cond{Field: FieldState, Value: string(f.State)})}
-	return listRows(ctx, s, "Orgs", nounOrg, s.a.SystemOrg(), q, page, Txn.Orgs, func(o Org) OrgID { return o.ID })
+	return listRows(ctx, s, "Orgs", nounOrg, s.a.SystemOrg(), q, page, Txn.Orgs)
 }
 
 // AllOrgs iterates over the instance's orgs.

@@ -17,7 +17,7 @@ func (o *OrgAdmin) RevokeCredentials(ctx context.Context, f CredentialFilter) ([
 	}
 	var ids []CredentialID
 	for row, err := range every(func(page Page) (List[Credential], error) {
-		return listRows(ctx, &o.Admin, op, nounCredential, o.org, f.query(), page, Txn.Credentials, func(c Credential) CredentialID { return c.ID })
+		return listRows(ctx, &o.Admin, op, nounCredential, o.org, f.query(), page, Txn.Credentials)
 	}) {
 		if err != nil {
 			return nil, err

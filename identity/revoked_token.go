@@ -208,18 +208,15 @@ func (d *draft) putRevokedToken(row RevokedToken) { d.revoked = d.revoked.with(r
 
 // loadRevokedTokens reads those of an org.
 func (d *draft) loadRevokedTokens(ctx context.Context, tokens RevokedTokens) error {
-	q := Query{Org: d.org.ID, Limit: 1000}
-	for {
-		rows, err := tokens.Page(ctx, q)
+	var rows []RevokedToken
+	for row, err := range selected(ctx, tokens, Query{Org: d.org.ID}) {
 		if err != nil {
 			return err
 		}
-		d.revoked = d.revoked.with(rows...)
-		if len(rows) < q.Limit {
-			return nil
-		}
-		q.After = string(rows[len(rows)-1].Key())
+		rows = append(rows, row)
 	}
+	d.revoked = d.revoked.with(rows...)
+	return nil
 }
 
 // applyRevokedToken brings one up to date with its row.

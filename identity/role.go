@@ -241,7 +241,7 @@ func (o *OrgAdmin) Roles(ctx context.Context, f RoleFilter, page Page) (List[Rol
 		Cond{Field: FieldState, Value: string(f.State)},
 		Cond{Field: FieldName, Prefix: true, Value: f.NamePrefix},
 	)}
-	return listRows(ctx, &o.Admin, "Roles", nounRole, o.org, q, page, Txn.Roles, func(r Role) RoleID { return r.ID })
+	return listRows(ctx, &o.Admin, "Roles", nounRole, o.org, q, page, Txn.Roles)
 }
 
 // AllRoles iterates over the org's stored roles.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/claviger-go/claviger/policy"
 )
@@ -144,19 +143,25 @@ func (c *change) holdsEverything(org OrgID, at policy.Path) error {
 }
 
 // boundUnder are the bindings at a path and under it, but for those whose paths
-// are of other orgs.
+// are of other orgs: all, or more than MaxBulk.
 func (c *change) boundUnder(org OrgID, path policy.Path) ([]Binding, error) {
 	var all []Binding
 	for _, where := range []Cond{
 		{Field: FieldScope, Value: path.String()}, {Field: FieldScope, Prefix: true, Value: path.String() + "/"},
 	} {
-		rows, err := few(c, c.tx.Bindings(), bindingID, Query{Org: org, Where: []Cond{where}})
-		if err != nil {
-			return nil, err
+		for b, err := range selected(c.ctx, c.tx.Bindings(), Query{Org: org, Where: []Cond{where}}) {
+			if err != nil {
+				return nil, err
+			}
+			if len(all) > MaxBulk {
+				return all, nil
+			}
+			if b.Reach == "" {
+				all = append(all, b)
+			}
 		}
-		all = append(all, rows...)
 	}
-	return slices.DeleteFunc(all, func(b Binding) bool { return b.Reach != "" }), nil
+	return all, nil
 }
 
 // mayMove returns a binding as it will be, or why it stays.
