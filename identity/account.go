@@ -139,24 +139,25 @@ func (s *Admin) AccountsByExternalID(ctx context.Context, e ExternalID) ([]Accou
 	if err := e.check(); err != nil {
 		return nil, wrap(op, err)
 	}
-	q := Query{Everywhere: true, Limit: 1000, Where: []Cond{
-		{Field: FieldExternalIssuer, Value: e.Issuer}, {Field: FieldExternalSubject, Value: e.Subject},
-	}}
 	var out []Account
 	err := s.a.store.Read(ctx, func(tx Txn) (err error) {
-		if out, err = tx.Accounts().Page(ctx, q); err != nil {
-			return err
-		}
-		out, err = inLivingOrgs(ctx, tx, out)
+		out, err = withExternalID(ctx, tx, e)
 		return err
 	})
 	return out, wrap(op, err)
 }
 
-// inLivingOrgs leaves out what is of a deleted org: of that no row answers.
-func inLivingOrgs(ctx context.Context, tx Txn, rows []Account) ([]Account, error) {
+// withExternalID finds the accounts of one person, one in each org at the most,
+// without what is of a deleted org: of that no row answers.
+func withExternalID(ctx context.Context, tx Txn, e ExternalID) ([]Account, error) {
 	var kept []Account
-	for _, a := range rows { // one in each org at the most
+	q := Query{Everywhere: true, Where: []Cond{
+		{Field: FieldExternalIssuer, Value: e.Issuer}, {Field: FieldExternalSubject, Value: e.Subject},
+	}}
+	for a, err := range selected(ctx, tx.Accounts(), q) {
+		if err != nil {
+			return nil, err
+		}
 		org, err := tx.Orgs().Find(ctx, a.Org, a.Org)
 		if err != nil {
 			return nil, err

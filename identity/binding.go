@@ -166,19 +166,21 @@ func (c *change) sameBinding(org OrgID, spec BindingSpec) (Binding, bool, error)
 	if err != nil {
 		return Binding{}, false, roleOfBinding(spec.Role, err)
 	}
-	rows, err := c.tx.Bindings().Page(c.ctx, Query{Org: org, Limit: 1000, Where: where(
+	q := Query{Org: org, Where: where(
 		Cond{Field: FieldSubject, Value: string(spec.Subject)},
 		Cond{Field: FieldRole, Value: string(ref)},
 		Cond{Field: FieldScope, Value: spec.Scope.String()},
-	)})
-	i := slices.IndexFunc(rows, func(b Binding) bool {
-		return b.Effect == effectOf(spec) && b.Reach == spec.Reach && b.Condition == spec.Condition &&
-			(b.Eligible != 0) == (spec.Eligible != 0) && b.Elevates == ""
-	})
-	if err != nil || i < 0 {
-		return Binding{}, false, err
+	)}
+	for b, err := range selected(c.ctx, c.tx.Bindings(), q) {
+		if err != nil {
+			return Binding{}, false, err
+		}
+		if b.Effect == effectOf(spec) && b.Reach == spec.Reach && b.Condition == spec.Condition &&
+			(b.Eligible != 0) == (spec.Eligible != 0) && b.Elevates == "" {
+			return b, true, nil
+		}
 	}
-	return rows[i], true, nil
+	return Binding{}, false, nil
 }
 
 func roleOfBinding(name string, err error) error {

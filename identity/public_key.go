@@ -121,11 +121,10 @@ func (c *change) addPublicKey(a Account, spec PublicKeySpec, how registration) (
 // anyway. So does one that nobody has proven to a new one that was: or who may
 // register keys could keep others from registering their own.
 func (c *change) freeKey(wanted Credential, field string, replaced CredentialID) error {
-	rows, err := c.tx.Credentials().Page(c.ctx, Query{Org: wanted.Org, Where: []Cond{{Field: FieldThumbprint, Value: wanted.Thumbprint}}, Limit: 1000})
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
+	for row, err := range c.credentials(Query{Org: wanted.Org, Where: []Cond{{Field: FieldThumbprint, Value: wanted.Thumbprint}}}) {
+		if err != nil {
+			return err
+		}
 		verb := "revoke ended"
 		switch {
 		case row.State == CredentialRevoked:

@@ -104,13 +104,13 @@ func (c *change) editDirect(org OrgID, id AccountID, edit func([]string) []strin
 
 // directRole is the role of an account's own that is bound at Root, if it has one.
 func (c *change) directRole(org OrgID, id AccountID) (Role, bool, error) {
-	rows, err := c.tx.Bindings().Page(c.ctx, Query{Org: org, Limit: 1000, Where: where(
+	q := Query{Org: org, Where: where(
 		Cond{Field: FieldSubject, Value: string(id)}, Cond{Field: FieldScope, Value: policy.Root.String()},
-	)})
-	if err != nil {
-		return Role{}, false, err
-	}
-	for _, b := range rows {
+	)}
+	for b, err := range selected(c.ctx, c.tx.Bindings(), q) {
+		if err != nil {
+			return Role{}, false, err
+		}
 		if b.Effect != policy.Allow || !RoleID(b.Role).valid() || b.Condition != "" || !b.End.IsZero() || !b.Start.IsZero() || b.Reach != "" {
 			continue
 		}
