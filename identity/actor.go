@@ -310,6 +310,18 @@ func reasonKind(r policy.Reason) error {
 	return ErrDenied
 }
 
+// commit is a change that is no management call: what permits it is for fn to ask.
+func (a *Authority) commit(ctx context.Context, who actor, op string, org OrgID, fn func(*change) error) error {
+	return a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
+		c := a.newChange(ctx, tx, cand, who, op, org)
+		if err := fn(c); err != nil {
+			return cand, err
+		}
+		next, err := c.finish()
+		return next.complete(), err
+	})
+}
+
 // do runs a closure through the door. A caller waits for its turn no longer
 // than MaxWrite.
 func (a *Authority) do(ctx context.Context, fn func(WriteTxn, candidate) (candidate, error)) error {

@@ -161,16 +161,9 @@ func (a *Authority) enrollKey(ctx context.Context, code string, spec EnrollKeySp
 	if err != nil {
 		return made, err
 	}
-	err = a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
-		c := a.newChange(ctx, tx, cand, actor{principal: p}, "EnrollKey", p.org)
-		if made, err = c.enroll(spec); err != nil {
-			return cand, err
-		}
-		next, err := c.finish()
-		if err != nil {
-			return cand, err
-		}
-		return next.complete(), nil
+	err = a.commit(ctx, actor{principal: p}, "EnrollKey", p.org, func(c *change) (err error) {
+		made, err = c.enroll(spec)
+		return err
 	})
 	if err != nil {
 		return Credential{}, err

@@ -162,16 +162,9 @@ func (a *Authority) acceptInvitation(ctx context.Context, secret string, as Exte
 	if err != nil {
 		return accepted, err
 	}
-	err = a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
-		c := a.newChange(ctx, tx, cand, actor{principal: p.p}, "AcceptInvitation", p.p.org)
-		if accepted, err = c.accept(as); err != nil {
-			return cand, err
-		}
-		next, err := c.finish()
-		if err != nil {
-			return cand, err
-		}
-		return next.complete(), nil
+	err = a.commit(ctx, actor{principal: p.p}, "AcceptInvitation", p.p.org, func(c *change) (err error) {
+		accepted, err = c.accept(as)
+		return err
 	})
 	if err == nil {
 		a.came(p.p, a.clock.Now())

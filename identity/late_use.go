@@ -79,17 +79,12 @@ func (a *Authority) writeLateUses(ctx context.Context) {
 
 // writeLateUse writes the event, unless another process did so in this hour.
 func (a *Authority) writeLateUse(ctx context.Context, p *principal) error {
-	return a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
-		c := a.newChange(ctx, tx, cand, actor{principal: p}, "late use", p.org)
+	return a.commit(ctx, actor{principal: p}, "late use", p.org, func(c *change) error {
 		name := string(p.credential) + "/" + strconv.FormatInt(hourOf(c.now), 10)
-		fresh, err := tx.Nonces().Use(c.ctx, "late-use", name, c.at.Add(2*time.Hour))
+		fresh, err := c.tx.Nonces().Use(c.ctx, "late-use", name, c.at.Add(2*time.Hour))
 		if err != nil || !fresh {
-			return cand, err
+			return err
 		}
-		if err := c.record(p.org, nounCredential, string(p.credential), "late use", nil, nil); err != nil {
-			return cand, err
-		}
-		next, err := c.finish()
-		return next.complete(), err
+		return c.record(p.org, nounCredential, string(p.credential), "late use", nil, nil)
 	})
 }

@@ -259,15 +259,10 @@ func (a *Authority) turn(ctx context.Context, inst *instance) error {
 	if err != nil {
 		return err
 	}
-	return a.do(ctx, func(tx WriteTxn, cand candidate) (candidate, error) {
-		c := a.newChange(ctx, tx, cand, actor{system: true, reason: "the key schedule"}, "turn ring", "")
+	return a.commit(ctx, actor{system: true, reason: "the key schedule"}, "turn ring", "", func(c *change) error {
 		if c.now < c.inst.ring.wake {
-			return cand, nil // somebody was faster
+			return nil // somebody was faster
 		}
-		if err := c.turnRing(made); err != nil {
-			return cand, err
-		}
-		next, err := c.finish()
-		return next.complete(), err
+		return c.turnRing(made)
 	})
 }
