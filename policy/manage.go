@@ -26,7 +26,7 @@ func (s *Snapshot) manages(part *Role, role string, seen map[string]bool) {
 	seen[role] = true
 	r, exists := s.Role(role)
 	if !exists {
-		part.Permissions = append(part.Permissions, "identity:*", "identity:contain", "identity:escalate", "identity:impersonate")
+		part.Permissions = append(part.Permissions, ManagementPrefix+"*", powerContain, powerEscalate, powerImpersonate)
 		return
 	}
 	for _, p := range r.Permissions {

@@ -6,10 +6,17 @@ import "strings"
 // them, so a role meant for the host's own permissions cannot administer identities.
 const ManagementPrefix = "identity:"
 
-// exactOnly lists the permissions that no pattern covers, since each of them is a way past the other rules.
+// The powers: permissions that no pattern covers, since each of them is a way past the other rules.
+const (
+	powerContain     = ManagementPrefix + "contain"
+	powerEscalate    = ManagementPrefix + "escalate"
+	powerImpersonate = ManagementPrefix + "impersonate"
+)
+
+// exactOnly reports whether a permission is one of the powers.
 func exactOnly(name string) bool {
 	switch name {
-	case "identity:escalate", "identity:impersonate", "identity:contain":
+	case powerContain, powerEscalate, powerImpersonate:
 		return true
 	}
 	return false
