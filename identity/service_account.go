@@ -141,62 +141,15 @@ func (c *change) foundServiceAccount(a Account, spec ServiceAccountSpec) (Servic
 	return out, nil
 }
 
-func (c *change) createServiceAccount(org OrgID, spec ServiceAccountSpec) (ServiceAccountResult, error) {
-	var out ServiceAccountResult
-	v, err := c.view(org)
-	if err != nil {
+func (c *change) createServiceAccount(org OrgID, spec ServiceAccountSpec) (out ServiceAccountResult, err error) {
+	if out.Account, err = c.newServiceAccount(org, spec); err != nil {
 		return out, err
-	}
-	if most := v.org.Settings.MaxServiceAccounts; most > 0 && v.services >= most {
-		return out, &Error{Kind: ErrLimit, Entity: nounAccount, Field: "MaxServiceAccounts", Err: errText("the org has " + strconv.Itoa(v.services))}
-	}
-	validity := spec.Validity
-	if validity == 0 {
-		validity = min(c.a.cfg.DefaultValidity, c.a.maxValidity(v.org))
-	}
-	until := c.at.Add(validity)
-	if err := c.checkUntil(org, nounAccount, until); err != nil {
-		return out, err
-	}
-	id, err := changeID[Account](c, "sa_")
-	if err != nil {
-		return out, err
-	}
-	out.Account = Account{
-		ID: id, Org: org, Kind: ServiceAccount, Name: spec.Name, DisplayName: spec.DisplayName, Description: spec.Description,
-		Labels: spec.Labels, External: spec.External, State: AccountActive, ValidUntil: until, Meta: c.created(),
-	}
-	if spec.Inactive {
-		out.Account.State = AccountInactive
-	}
-	if out.Boundary, err = c.boundary(org, spec.Boundary); err != nil {
-		return out, err
-	}
-	if spec.CopyCallerRights {
-		if out.Boundary, err = c.boundaryOfCopy(org, out.Boundary); err != nil {
-			return out, err
-		}
 	}
 	if err := c.insertAccount(out.Account); err != nil {
 		return out, err
 	}
-	if spec.hasKey() {
-		out.Key, err = c.addPublicKey(out.Account, PublicKeySpec{
-			Name: spec.KeyName, PublicKey: spec.PublicKey, Proof: spec.Proof, UnprovenPublicKey: spec.UnprovenPublicKey,
-		}, registration{})
-		if err != nil {
-			return out, err
-		}
-	}
-	if spec.APIToken != nil {
-		if out.APIToken, err = c.addAPIToken(out.Account, *spec.APIToken); err != nil {
-			return out, err
-		}
-	}
-	if spec.ClientSecret != nil {
-		if out.ClientSecret, err = c.addClientSecret(out.Account, *spec.ClientSecret); err != nil {
-			return out, err
-		}
+	if err := c.addFirstCredentials(&out, spec); err != nil {
+		return out, err
 	}
 	if err := c.equip(out.Account, spec.Groups, spec.Roles, spec.Bindings); err != nil {
 		return out, err
@@ -213,6 +166,62 @@ func (c *change) createServiceAccount(org OrgID, spec ServiceAccountSpec) (Servi
 	}
 	out.Created = true
 	return out, nil
+}
+
+// newServiceAccount is the account as the spec and the limits of its org make it; it
+// is not stored yet.
+func (c *change) newServiceAccount(org OrgID, spec ServiceAccountSpec) (Account, error) {
+	v, err := c.view(org)
+	if err != nil {
+		return Account{}, err
+	}
+	if most := v.org.Settings.MaxServiceAccounts; most > 0 && v.services >= most {
+		return Account{}, &Error{Kind: ErrLimit, Entity: nounAccount, Field: "MaxServiceAccounts", Err: errText("the org has " + strconv.Itoa(v.services))}
+	}
+	validity := spec.Validity
+	if validity == 0 {
+		validity = min(c.a.cfg.DefaultValidity, c.a.maxValidity(v.org))
+	}
+	until := c.at.Add(validity)
+	if err := c.checkUntil(org, nounAccount, until); err != nil {
+		return Account{}, err
+	}
+	id, err := changeID[Account](c, "sa_")
+	if err != nil {
+		return Account{}, err
+	}
+	a := Account{
+		ID: id, Org: org, Kind: ServiceAccount, Name: spec.Name, DisplayName: spec.DisplayName, Description: spec.Description,
+		Labels: spec.Labels, External: spec.External, State: AccountActive, ValidUntil: until, Meta: c.created(),
+	}
+	if spec.Inactive {
+		a.State = AccountInactive
+	}
+	if a.Boundary, err = c.boundary(org, spec.Boundary); err == nil && spec.CopyCallerRights {
+		a.Boundary, err = c.boundaryOfCopy(org, a.Boundary)
+	}
+	return a, err
+}
+
+// addFirstCredentials adds the credentials that an account is made with.
+func (c *change) addFirstCredentials(out *ServiceAccountResult, spec ServiceAccountSpec) (err error) {
+	if spec.hasKey() {
+		out.Key, err = c.addPublicKey(out.Account, PublicKeySpec{
+			Name: spec.KeyName, PublicKey: spec.PublicKey, Proof: spec.Proof, UnprovenPublicKey: spec.UnprovenPublicKey,
+		}, registration{})
+		if err != nil {
+			return err
+		}
+	}
+	if spec.APIToken != nil {
+		if out.APIToken, err = c.addAPIToken(out.Account, *spec.APIToken); err != nil {
+			return err
+		}
+	}
+	if spec.ClientSecret != nil {
+		out.ClientSecret, err = c.addClientSecret(out.Account, *spec.ClientSecret)
+	}
+	return err
 }
 
 // maxValidity is the longest life that an org allows.
