@@ -58,27 +58,6 @@ func (c *change) boundedBy(a Account, role string) bool {
 	return err == nil && a.Boundary == wanted
 }
 
-// boundaryOfCopy is the boundary of an account that gets what the caller has:
-// the caller's, or one within it.
-func (c *change) boundaryOfCopy(org OrgID, wanted RoleRef) (RoleRef, error) {
-	if err := c.mayCopy(org); err != nil {
-		return "", err
-	}
-	v, err := c.view(org)
-	if err != nil {
-		return "", err
-	}
-	handle, _ := v.rules.Account(string(c.who.principal.account))
-	caller, _ := v.rules.AccountOf(handle)
-	switch {
-	case wanted == "" || caller.Boundary == string(wanted):
-		return RoleRef(caller.Boundary), nil
-	case caller.Boundary == "" || v.within(string(wanted), caller.Boundary):
-		return wanted, nil
-	}
-	return "", &Error{Kind: ErrEscalation, Entity: nounAccount, Field: "Boundary", Err: errText("it is not within the caller's")}
-}
-
 // within reports whether a role surely contains all that another may contain.
 func (v *view) within(inner, outer string) bool {
 	in, ok := v.rules.Role(inner)

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -100,33 +99,6 @@ func (c *change) editDirect(org OrgID, id AccountID, edit func([]string) []strin
 	}
 	_, err = c.replaceRole(role, after, "update")
 	return true, err
-}
-
-// directRole is the role of an account's own that is bound at Root, if it has one.
-func (c *change) directRole(org OrgID, id AccountID) (Role, bool, error) {
-	q := Query{Org: org, Where: where(
-		Cond{Field: FieldSubject, Value: string(id)}, Cond{Field: FieldScope, Value: policy.Root.String()},
-	)}
-	for b, err := range selected(c.ctx, c.tx.Bindings(), q) {
-		if err != nil {
-			return Role{}, false, err
-		}
-		if b.Effect != policy.Allow || !RoleID(b.Role).valid() || b.Condition != "" || !b.End.IsZero() || !b.Start.IsZero() || b.Reach != "" {
-			continue
-		}
-		r, err := c.tx.Roles().Find(c.ctx, org, RoleID(b.Role))
-		switch {
-		case errors.Is(err, ErrNotFound):
-		case err != nil:
-			return Role{}, false, err
-		case r.Anonymous && !r.Deleted:
-			n, err := c.tx.Bindings().Count(c.ctx, c.having(FieldRole, string(r.ID)))
-			if err != nil || n == 1 { // somebody else's beside it is not the account's own
-				return r, err == nil, err
-			}
-		}
-	}
-	return Role{}, false, nil
 }
 
 // with is a list and what it lacks of another.
