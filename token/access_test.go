@@ -582,5 +582,6 @@ func FuzzVerify(f *testing.F) {
 		if err == nil && raw != good {
 			t.Fatalf("accepted a token we did not sign: %q", raw)
 		}
+		a.wantExpired(t, raw, testNow, err)
 	})
 }

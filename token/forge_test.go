@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,23 @@ func (a access) want(t *testing.T, raw string, now time.Time, kind error) {
 	}
 	if kind != nil && !zeroClaims(c) {
 		t.Errorf("claims came with the error %v", err)
+	}
+	a.wantExpired(t, raw, now, err)
+}
+
+// wantExpired holds VerifyExpired to what Verify says: it accepts what has only
+// expired, with the claims that were good before, and nothing else.
+func (a access) wantExpired(t *testing.T, raw string, now time.Time, verified error) {
+	t.Helper()
+	c, err := a.v.VerifyExpired(a.keys, raw, now)
+	switch {
+	case errors.Is(verified, ErrExpired):
+		good, _ := a.v.Verify(a.keys, raw, time.Unix(max(c.IssuedAt, c.NotBefore), 0))
+		if err != nil || c.ID == "" || !reflect.DeepEqual(c, good) {
+			t.Errorf("%.60s…: of the expired one %+v, %v; it was %+v", raw, c, err, good)
+		}
+	case verified == nil && !errors.Is(err, ErrClaim), verified != nil && !errors.Is(err, verified.(*Error).Kind), !zeroClaims(c):
+		t.Errorf("%.60s…: as an expired one %+v, %v, where Verify said %v", raw, c, err, verified)
 	}
 }
 

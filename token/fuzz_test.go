@@ -27,6 +27,7 @@ var parsers = map[string]struct{ target, call string }{
 	"ParseKeySet":            {"FuzzKeySet", "ParseKeySet"},
 	"ParseSigningKey":        {"FuzzSigningKey", "ParseSigningKey"},
 	"Verifier.Verify":        {"FuzzVerify", "a.v.Verify"},
+	"Verifier.VerifyExpired": {"FuzzVerify", "a.wantExpired"},
 	"RemoteKeys.Verify":      {"FuzzNamesKey", "namesKey"}, // the rest of it is ParseKeySet and Verifier.Verify
 	"RemoteKeys.Keys":        {"FuzzFreshness", "freshness"},
 	"AssertionPolicy.Verify": {"FuzzAssertion", "checkAssertion"},

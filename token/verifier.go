@@ -1,6 +1,7 @@
 package token
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -61,6 +62,36 @@ func checkLimits(skew, life *time.Duration, defaultLife time.Duration) error {
 //
 // On any error the claims are zero. Errors: ErrFormat, ErrUnknownKey, ErrSignature, ErrClaim, ErrExpired, ErrNotYetValid.
 func (v *Verifier) Verify(keys *KeySet, raw string, now time.Time) (Claims, error) {
+	c, err := v.read(keys, raw)
+	if err == nil {
+		err = v.checkTimes(&c, now)
+	}
+	if err != nil {
+		return Claims{}, err
+	}
+	return c, nil
+}
+
+// VerifyExpired reads an access token of which [Verifier.Verify] finds nothing wrong but that it has expired. It says whose the
+// token was, and authenticates nobody: one that is still good it refuses.
+//
+// On any error the claims are zero. Errors: those of Verify, but ErrClaim instead of ErrExpired, for a token that has not expired.
+func (v *Verifier) VerifyExpired(keys *KeySet, raw string, now time.Time) (Claims, error) {
+	c, err := v.read(keys, raw)
+	if err != nil {
+		return Claims{}, err
+	}
+	switch err := v.checkTimes(&c, now); {
+	case errors.Is(err, ErrExpired):
+		return c, nil
+	case err != nil:
+		return Claims{}, err
+	}
+	return Claims{}, failed(ErrClaim, "exp", errReason("has not expired"))
+}
+
+// read believes a token but for its times.
+func (v *Verifier) read(keys *KeySet, raw string) (Claims, error) {
 	if v == nil || v.c.Issuer == "" || v.c.Audience == "" {
 		return Claims{}, fail(ErrConfig, "Verifier")
 	}
@@ -85,12 +116,13 @@ func (v *Verifier) Verify(keys *KeySet, raw string, now time.Time) (Claims, erro
 	case !slices.Contains(c.Audience, v.c.Audience):
 		return Claims{}, fail(ErrClaim, "aud")
 	}
+	return c, nil
+}
+
+func (v *Verifier) checkTimes(c *Claims, now time.Time) error {
 	life := lifetime{issued: time.Unix(c.IssuedAt, 0), expiry: time.Unix(c.Expiry, 0)}
 	if c.NotBefore != 0 {
 		life.notBefore = time.Unix(c.NotBefore, 0)
 	}
-	if err := life.check(now, v.c.Skew, v.c.MaxLife); err != nil {
-		return Claims{}, err
-	}
-	return c, nil
+	return life.check(now, v.c.Skew, v.c.MaxLife)
 }
