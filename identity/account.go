@@ -288,8 +288,8 @@ func (o *OrgAdmin) UpdateAccount(ctx context.Context, id AccountID, patch Accoun
 // editAccount applies one edit to an account. An edit that changes nothing
 // writes nothing.
 func (o *OrgAdmin) editAccount(ctx context.Context, op string, id AccountID, edit func(*change, *Account) error) (out Account, changed bool, err error) {
-	if !id.valid() {
-		return out, false, wrap(op, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(id)), Field: "ID"})
+	if err := id.check(); err != nil {
+		return out, false, wrap(op, err)
 	}
 	err = o.decide(ctx, op, o.org, subject{org: o.org, noun: nounAccount, id: string(id)}, func(c *change) error {
 		changed = false

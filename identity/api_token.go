@@ -37,8 +37,8 @@ type APITokenSpec struct {
 // name, and with ErrEscalation when the spec names permissions that the actor does
 // not hold.
 func (o *OrgAdmin) CreateAPIToken(ctx context.Context, account AccountID, spec APITokenSpec) (out CredentialSecret, err error) {
-	if !account.valid() {
-		return out, wrap("CreateAPIToken", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
+	if err := account.check(); err != nil {
+		return out, wrap("CreateAPIToken", err)
 	}
 	return o.createSecret(ctx, "CreateAPIToken", account, spec, func(c *change, a Account) (CredentialSecret, error) {
 		return c.addAPIToken(a, spec)

@@ -202,8 +202,8 @@ func (o *OrgAdmin) vouch(ctx context.Context, account AccountID, login Login) (P
 	if err := o.checkActor(); err != nil {
 		return Principal{}, err
 	}
-	if !account.valid() {
-		return Principal{}, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"}
+	if err := account.check(); err != nil {
+		return Principal{}, err
 	}
 	if login.AuthTime.IsZero() || login.NotAfter.IsZero() {
 		return Principal{}, invalid("login", "AuthTime", "AuthTime and NotAfter are required")

@@ -307,8 +307,8 @@ func (o *OrgAdmin) AllBindings(ctx context.Context, f BindingFilter) iter.Seq2[B
 // not hold identity:contain. It fails with ErrImmutable when the role's members are
 // locked, and through As when the binding is immutable. What was switched on of an eligible binding goes with it.
 func (o *OrgAdmin) DeleteBinding(ctx context.Context, id BindingID) error {
-	if !id.valid() {
-		return wrap("DeleteBinding", &Error{Kind: ErrInvalid, Entity: nounBinding, ID: clip(string(id)), Field: "ID"})
+	if err := id.check(); err != nil {
+		return wrap("DeleteBinding", err)
 	}
 	return o.write(ctx, "DeleteBinding", o.org, func(c *change) error {
 		before, err := c.tx.Bindings().Find(c.ctx, o.org, id)

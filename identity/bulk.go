@@ -80,8 +80,8 @@ func (o *OrgAdmin) AccountsByID(ctx context.Context, ids []AccountID) ([]Result[
 	out := make([]Result[Account], len(ids))
 	err := o.read(ctx, op, o.org, func(ctx context.Context, tx Txn) error {
 		for i, id := range ids {
-			if !id.valid() {
-				out[i].Err = wrap(op, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(id)), Field: "ID"})
+			if err := id.check(); err != nil {
+				out[i].Err = wrap(op, err)
 				continue
 			}
 			row, err := tx.Accounts().Find(ctx, o.org, id)

@@ -19,8 +19,8 @@ type ClientSecretSpec struct {
 // [Authority.ExchangeClientSecret]. Several can be live. It takes what AddPublicKey
 // takes, and fails like it.
 func (o *OrgAdmin) CreateClientSecret(ctx context.Context, account AccountID, spec ClientSecretSpec) (out CredentialSecret, err error) {
-	if !account.valid() {
-		return out, wrap("CreateClientSecret", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
+	if err := account.check(); err != nil {
+		return out, wrap("CreateClientSecret", err)
 	}
 	return o.createSecret(ctx, "CreateClientSecret", account, spec, func(c *change, a Account) (CredentialSecret, error) {
 		return c.addClientSecret(a, spec)

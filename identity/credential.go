@@ -258,8 +258,8 @@ func (c *change) endCredential(row *Credential, a Account, to CredentialState) e
 }
 
 func (o *OrgAdmin) editCredential(ctx context.Context, op string, id CredentialID, edit func(*change, *Credential, Account) error) (out Credential, changed bool, err error) {
-	if !id.valid() {
-		return out, false, wrap(op, &Error{Kind: ErrInvalid, Entity: nounCredential, ID: clip(string(id)), Field: "ID"})
+	if err := id.check(); err != nil {
+		return out, false, wrap(op, err)
 	}
 	err = o.decide(ctx, op, o.org, subject{org: o.org, noun: nounCredential, id: string(id)}, func(c *change) error {
 		changed = false

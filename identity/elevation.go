@@ -96,8 +96,8 @@ func (o *OrgAdmin) EndElevation(ctx context.Context, binding BindingID) (ended b
 
 // elevating runs a call about an eligible binding of the actor's own.
 func (o *OrgAdmin) elevating(ctx context.Context, op string, id BindingID, fn func(*change, Binding) error) error {
-	if !id.valid() {
-		return wrap(op, &Error{Kind: ErrInvalid, Entity: nounBinding, ID: clip(string(id)), Field: "ID"})
+	if err := id.check(); err != nil {
+		return wrap(op, err)
 	}
 	return o.write(ctx, op, o.org, func(c *change) error {
 		if err := c.actsForItself(); err != nil {

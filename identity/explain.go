@@ -73,8 +73,8 @@ func (o *OrgAdmin) Explain(ctx context.Context, req AccountRequest) (out Explana
 
 // aboutAccount looks at the present with the eyes of an account.
 func (o *OrgAdmin) aboutAccount(ctx context.Context, op string, req AccountRequest, fn func(*standpoint)) error {
-	if !req.Account.valid() {
-		return wrap(op, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(req.Account)), Field: "ID"})
+	if err := req.Account.check(); err != nil {
+		return wrap(op, err)
 	}
 	return o.look(ctx, op, func(s standpoint, view func(OrgID) (*view, error)) error {
 		p := o.a.newcomer(o.org, req.Account)

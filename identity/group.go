@@ -215,8 +215,8 @@ func (c *change) liveGroup(org OrgID, id GroupID) (Group, error) {
 
 // editableGroup finds a group that is not a system group.
 func (c *change) editableGroup(org OrgID, id GroupID) (Group, error) {
-	if !id.valid() {
-		return Group{}, &Error{Kind: ErrInvalid, Entity: nounGroup, ID: clip(string(id)), Field: "ID"}
+	if err := id.check(); err != nil {
+		return Group{}, err
 	}
 	g, err := c.liveGroup(org, id)
 	if err == nil && g.System {

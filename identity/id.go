@@ -71,6 +71,14 @@ func (id ID[K]) valid() bool {
 	return false
 }
 
+// check refuses what is no id of its kind.
+func (id ID[K]) check() error {
+	if id.valid() {
+		return nil
+	}
+	return &Error{Kind: ErrInvalid, Entity: entityOf[K](), ID: clip(string(id)), Field: "ID"}
+}
+
 func validSuffix(s string) bool {
 	if len(s) == 0 || len(s) > 64 {
 		return false
@@ -88,17 +96,17 @@ func entityOf[K Kind]() string {
 	var k K
 	switch any(k).(type) {
 	case Org:
-		return "org"
+		return nounOrg
 	case Account:
-		return "account"
+		return nounAccount
 	case Group:
-		return "group"
+		return nounGroup
 	case Role:
-		return "role"
+		return nounRole
 	case Binding:
-		return "binding"
+		return nounBinding
 	case Credential:
-		return "credential"
+		return nounCredential
 	default:
 		return "subject"
 	}

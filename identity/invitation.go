@@ -95,8 +95,8 @@ func (o *OrgAdmin) InviteMany(ctx context.Context, specs []InvitationSpec) ([]Re
 // for an account that is not, or no longer, invited.
 func (o *OrgAdmin) ResendInvitation(ctx context.Context, account AccountID, validity time.Duration) (out InvitationResult, err error) {
 	const op = "ResendInvitation"
-	if !account.valid() {
-		return out, wrap(op, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
+	if err := account.check(); err != nil {
+		return out, wrap(op, err)
 	}
 	if err := checkInvitationLife(validity); err != nil {
 		return out, wrap(op, err)

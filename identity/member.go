@@ -34,8 +34,8 @@ func (k MemberKey) split() (GroupID, SubjectID) {
 // Members returns a page of a group's direct members. The system groups hold
 // every account of their kind; ask Accounts for those.
 func (o *OrgAdmin) Members(ctx context.Context, group GroupID, page Page) (List[Member], error) {
-	if !group.valid() {
-		return List[Member]{}, &Error{Kind: ErrInvalid, Op: "Members", Entity: nounGroup, ID: clip(string(group)), Field: "ID"}
+	if err := group.check(); err != nil {
+		return List[Member]{}, wrap("Members", err)
 	}
 	q := Query{Where: []Cond{{Field: FieldGroup, Value: string(group)}}}
 	return listRows(ctx, &o.Admin, "Members", nounMember, o.org, q, page, Txn.Members)
@@ -121,8 +121,8 @@ func (o *OrgAdmin) RemoveMember(ctx context.Context, group GroupID, member Subje
 		if _, err := c.editableGroup(o.org, group); err != nil {
 			return err
 		}
-		if !member.valid() {
-			return &Error{Kind: ErrInvalid, Entity: "subject", ID: clip(string(member)), Field: "ID"}
+		if err := member.check(); err != nil {
+			return err
 		}
 		m := Member{Org: o.org, Group: group, Member: member}
 		before, err := c.tx.Members().Find(c.ctx, o.org, m.Key())

@@ -334,8 +334,8 @@ func moveOrg(to OrgState) func(*change, *Org) error {
 // editOrg applies one edit to an org. An edit that leaves the state as it was
 // writes nothing.
 func (s *Admin) editOrg(ctx context.Context, op string, id OrgID, edit func(*change, *Org) error) (out Org, changed bool, err error) {
-	if !id.valid() {
-		return out, false, wrap(op, &Error{Kind: ErrInvalid, Entity: nounOrg, ID: clip(string(id)), Field: "ID"})
+	if err := id.check(); err != nil {
+		return out, false, wrap(op, err)
 	}
 	err = s.decide(ctx, op, s.a.SystemOrg(), subject{org: id, noun: nounOrg, id: string(id)}, func(c *change) error {
 		changed = false

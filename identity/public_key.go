@@ -32,8 +32,8 @@ type PublicKeySpec struct {
 // credential that was used, and is not to be had with a token that has limits or
 // actors.
 func (o *OrgAdmin) AddPublicKey(ctx context.Context, account AccountID, spec PublicKeySpec) (out Credential, err error) {
-	if !account.valid() {
-		return out, wrap("AddPublicKey", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
+	if err := account.check(); err != nil {
+		return out, wrap("AddPublicKey", err)
 	}
 	var a Account
 	authorize := func(c *change) (err error) {

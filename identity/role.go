@@ -290,8 +290,8 @@ func setList(field *[]string, v *[]string) {
 }
 
 func (o *OrgAdmin) editRole(ctx context.Context, op string, id RoleID, edit func(*change, *Role) error) (out Role, changed bool, err error) {
-	if !id.valid() {
-		return out, false, wrap(op, &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(string(id)), Field: "ID"})
+	if err := id.check(); err != nil {
+		return out, false, wrap(op, err)
 	}
 	err = o.write(ctx, op, o.org, func(c *change) error {
 		changed = false

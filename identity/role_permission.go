@@ -78,8 +78,8 @@ func fewNames(op string, permissions []string) error {
 
 // editDirect edits what an account has directly at Root.
 func (c *change) editDirect(org OrgID, id AccountID, edit func([]string) []string) (bool, error) {
-	if !id.valid() {
-		return false, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(id)), Field: "ID"}
+	if err := id.check(); err != nil {
+		return false, err
 	}
 	a, err := c.liveAccount(org, id)
 	if err != nil {

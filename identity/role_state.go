@@ -28,8 +28,8 @@ func (o *OrgAdmin) UnarchiveRole(ctx context.Context, id RoleID) (changed bool, 
 // roles, and is still refused with ErrInUse while it is a boundary. A mode that there
 // is not fails with ErrInvalid.
 func (o *OrgAdmin) DeleteRole(ctx context.Context, id RoleID, mode DeleteMode) error {
-	if !id.valid() {
-		return wrap("DeleteRole", &Error{Kind: ErrInvalid, Entity: nounRole, ID: clip(string(id)), Field: "ID"})
+	if err := id.check(); err != nil {
+		return wrap("DeleteRole", err)
 	}
 	if err := mode.check(nounRole); err != nil {
 		return wrap("DeleteRole", err)
