@@ -19,10 +19,8 @@ func (o *OrgAdmin) BindingsOver(ctx context.Context, path policy.Path) iter.Seq2
 			return
 		}
 		for at := range above(path) {
-			for b, err := range every(func(page Page) (List[Binding], error) {
-				q := Query{Where: []Cond{{Field: FieldScope, Value: at}}}
-				return listRows(ctx, &o.Admin, "BindingsOver", nounBinding, o.org, q, page, Txn.Bindings)
-			}) {
+			q := Query{Where: []Cond{{Field: FieldScope, Value: at}}}
+			for b, err := range everyRow(ctx, &o.Admin, "BindingsOver", nounBinding, o.org, q, Txn.Bindings) {
 				if !yield(b, err) || err != nil {
 					return
 				}

@@ -123,9 +123,7 @@ func (o *OrgAdmin) Expiring(ctx context.Context, within time.Duration) iter.Seq2
 	soon := func(end time.Time) bool { return !end.IsZero() && end.After(now) && !end.After(now.Add(within)) }
 	return func(yield func(ExpiryWarning, error) bool) {
 		owners := map[AccountID]ExpiryWarning{}
-		for a, err := range every(func(page Page) (List[Account], error) {
-			return listRows(ctx, &o.Admin, op, nounAccount, o.org, Query{}, page, Txn.Accounts)
-		}) {
+		for a, err := range everyRow(ctx, &o.Admin, op, nounAccount, o.org, Query{}, Txn.Accounts) {
 			if err != nil {
 				yield(ExpiryWarning{}, err)
 				return
@@ -141,7 +139,7 @@ func (o *OrgAdmin) Expiring(ctx context.Context, within time.Duration) iter.Seq2
 				return
 			}
 		}
-		for c, err := range every(o.credentialsFor(ctx, op)) {
+		for c, err := range everyRow(ctx, &o.Admin, op, nounCredential, o.org, Query{}, Txn.Credentials) {
 			if err != nil {
 				yield(ExpiryWarning{}, err)
 				return
@@ -168,7 +166,7 @@ func (o *OrgAdmin) Expiring(ctx context.Context, within time.Duration) iter.Seq2
 func (o *OrgAdmin) Unused(ctx context.Context, since time.Time) iter.Seq2[Credential, error] {
 	now := time.UnixMicro(o.a.clock.Now())
 	return func(yield func(Credential, error) bool) {
-		for c, err := range every(o.credentialsFor(ctx, "Unused")) {
+		for c, err := range everyRow(ctx, &o.Admin, "Unused", nounCredential, o.org, Query{}, Txn.Credentials) {
 			if err == nil && (!c.lives(now) || c.Type.once() || !c.LastUsed.Before(since) || !c.CreatedAt.Before(since)) {
 				continue
 			}
@@ -176,13 +174,6 @@ func (o *OrgAdmin) Unused(ctx context.Context, since time.Time) iter.Seq2[Creden
 				return
 			}
 		}
-	}
-}
-
-// credentialsFor pages through the credentials of the org for a call.
-func (o *OrgAdmin) credentialsFor(ctx context.Context, op string) func(Page) (List[Credential], error) {
-	return func(page Page) (List[Credential], error) {
-		return listRows(ctx, &o.Admin, op, nounCredential, o.org, Query{}, page, Txn.Credentials)
 	}
 }
 

@@ -91,6 +91,11 @@ func listRows[T keyed[K], K ~string](ctx context.Context, s *Admin, op, noun str
 	return out, err
 }
 
+// everyRow iterates over the rows of a noun that a query selects, for an actor.
+func everyRow[T keyed[K], K ~string](ctx context.Context, s *Admin, op, noun string, org OrgID, q Query, table func(Txn) Table[T, K]) iter.Seq2[T, error] {
+	return every(func(page Page) (List[T], error) { return listRows(ctx, s, op, noun, org, q, page, table) })
+}
+
 // cut makes a page of limit items out of rows, of which one more was asked for.
 func cut[T any](next func(last string) (string, error), rows []T, limit int, key func(T) string) (List[T], error) {
 	if len(rows) <= limit {
@@ -113,8 +118,8 @@ func every[T any](list func(Page) (List[T], error)) iter.Seq2[T, error] {
 // findRow reads one row for an actor.
 func findRow[T any, K Kind](ctx context.Context, s *Admin, op string, org OrgID, id ID[K], table func(Txn) Table[T, ID[K]]) (T, error) {
 	var out T
-	if !id.valid() {
-		return out, wrap(op, &Error{Kind: ErrInvalid, Entity: entityOf[K](), ID: clip(string(id)), Field: "ID"})
+	if err := id.check(); err != nil {
+		return out, wrap(op, err)
 	}
 	err := s.read(ctx, op, org, func(ctx context.Context, tx Txn) (err error) {
 		out, err = table(tx).Find(ctx, org, id)

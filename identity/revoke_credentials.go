@@ -16,9 +16,7 @@ func (o *OrgAdmin) RevokeCredentials(ctx context.Context, f CredentialFilter) ([
 		return nil, wrap(op, invalid(nounCredential, "Filter", "selects every credential of the org"))
 	}
 	var ids []CredentialID
-	for row, err := range every(func(page Page) (List[Credential], error) {
-		return listRows(ctx, &o.Admin, op, nounCredential, o.org, f.query(), page, Txn.Credentials)
-	}) {
+	for row, err := range everyRow(ctx, &o.Admin, op, nounCredential, o.org, f.query(), Txn.Credentials) {
 		if err != nil {
 			return nil, err
 		}

@@ -77,14 +77,12 @@ func (a *Authority) loadRing(ctx context.Context, tx Txn, inst *instance) (*ring
 func (a *Authority) compileRing(ctx context.Context, rows []SigningKey, inst *instance, open map[string]*token.SigningKey) (*ring, error) {
 	r := &ring{rows: rows, opened: map[string]*token.SigningKey{}}
 	var verify []token.VerifyKey
-	var scheduled []keyring.Key
 	for _, row := range rows {
 		key, err := token.PublicKeyFromDER(row.Public)
 		if err != nil {
 			return nil, keyError(row.ID, err)
 		}
 		verify = append(verify, token.VerifyKey{ID: row.ID, Algorithm: token.Algorithm(row.Algorithm), Key: key})
-		scheduled = append(scheduled, keyring.Key{ID: row.ID, State: keyring.State(row.State), SignsFrom: row.SignsFrom, EndsAt: row.EndsAt})
 		if row.State == KeyRetiring {
 			continue
 		}
@@ -102,17 +100,22 @@ func (a *Authority) compileRing(ctx context.Context, rows []SigningKey, inst *in
 		return nil, &Error{Kind: ErrKey, Entity: nounSigningKey, Err: err}
 	}
 	r.jwks = r.keys.JWKS()
-	r.wake = a.schedule().Wake(scheduled, time.UnixMicro(a.clock.Now())).UnixMicro()
+	r.wake = a.schedule().Wake(scheduled(rows), time.UnixMicro(a.clock.Now())).UnixMicro()
 	return r, nil
 }
 
 // due is what the schedule has for a ring now.
 func (a *Authority) due(r *ring, now time.Time) []keyring.Step {
-	var scheduled []keyring.Key
-	for _, row := range r.rows {
-		scheduled = append(scheduled, keyring.Key{ID: row.ID, State: keyring.State(row.State), SignsFrom: row.SignsFrom, EndsAt: row.EndsAt})
+	return a.schedule().Due(scheduled(r.rows), now)
+}
+
+// scheduled is what the schedule looks at of signing keys.
+func scheduled(rows []SigningKey) []keyring.Key {
+	var keys []keyring.Key
+	for _, row := range rows {
+		keys = append(keys, keyring.Key{ID: row.ID, State: keyring.State(row.State), SignsFrom: row.SignsFrom, EndsAt: row.EndsAt})
 	}
-	return a.schedule().Due(scheduled, now)
+	return keys
 }
 
 // turnRing carries out what the schedule has due. Inside the door it is a
