@@ -12,25 +12,25 @@ func (c *change) purgeAccount(a Account) (rows int, err error) {
 	}
 	for _, purge := range []func() (int, error){
 		func() (int, error) {
-			return purgeAll(c, c.tx.Credentials(), credentialID, of(FieldAccount, string(a.ID)), func(k Credential) error {
+			return purgeAll(c, c.tx.Credentials(), of(FieldAccount, string(a.ID)), func(k Credential) error {
 				d.dropCredential(k)
 				return c.record(a.Org, nounCredential, string(k.ID), verbPurge, nil, nil)
 			})
 		},
 		func() (int, error) {
-			return purgeAll(c, c.tx.RevokedTokens(), RevokedToken.Key, of(FieldAccount, string(a.ID)), func(r RevokedToken) error {
+			return purgeAll(c, c.tx.RevokedTokens(), of(FieldAccount, string(a.ID)), func(r RevokedToken) error {
 				d.revoked = d.revoked.without(r.Key())
 				return nil // of an account that is not there no token is alive
 			})
 		},
 		func() (int, error) {
-			return purgeAll(c, c.tx.Members(), Member.Key, of(FieldMember, string(a.ID)), func(m Member) error {
+			return purgeAll(c, c.tx.Members(), of(FieldMember, string(a.ID)), func(m Member) error {
 				d.editRules().RemoveMember(string(m.Group), ruleID(m.Member))
 				return c.record(a.Org, nounMember, string(m.Key()), verbPurge, nil, nil)
 			})
 		},
 		func() (int, error) {
-			return purgeAll(c, c.tx.Bindings(), bindingID, of(FieldSubject, string(a.ID)), func(b Binding) error {
+			return purgeAll(c, c.tx.Bindings(), of(FieldSubject, string(a.ID)), func(b Binding) error {
 				d.editRules().RemoveBinding(string(b.ID))
 				return c.record(a.Org, nounBinding, string(b.ID), verbPurge, nil, nil)
 			})
@@ -57,29 +57,20 @@ func (c *change) purgeAccount(a Account) (rows int, err error) {
 // bound to by hand stays.
 func (c *change) purgeDirect(a Account) (rows int, err error) {
 	q := Query{Org: a.Org, Where: []Cond{{Field: FieldAnonymous, Value: "1"}, {Field: FieldName, Prefix: true, Value: directPrefix(a.ID)}}}
-	for q.Limit = 1000; ; {
-		page, err := c.tx.Roles().Page(c.ctx, q)
+	for r, err := range selected(c.ctx, c.tx.Roles(), q) {
 		if err != nil {
 			return 0, err
 		}
-		for _, r := range page {
-			q.After = string(r.ID)
-			n, err := c.tx.Bindings().Count(c.ctx, c.having(FieldRole, string(r.ID)))
-			if err != nil {
-				return 0, err
-			}
-			if n > 0 {
-				continue
-			}
-			if err := c.purgeRole(r); err != nil {
-				return 0, err
-			}
+		n, err := c.tx.Bindings().Count(c.ctx, c.having(FieldRole, string(r.ID)))
+		if err == nil && n == 0 {
+			err = c.purgeRole(r)
 			rows++
 		}
-		if len(page) < q.Limit {
-			return rows, nil
+		if err != nil {
+			return 0, err
 		}
 	}
+	return rows, nil
 }
 
 func (c *change) purgeRole(r Role) error {
@@ -95,34 +86,24 @@ func (c *change) purgeRole(r Role) error {
 }
 
 // purgeAll deletes every row that a query selects.
-func purgeAll[T any, K ~string](c *change, table Table[T, K], key func(T) K, q Query, gone func(T) error) (n int, err error) {
-	for q.Limit = 1000; ; {
-		rows, err := table.Page(c.ctx, q)
+func purgeAll[T keyed[K], K ~string](c *change, table Table[T, K], q Query, gone func(T) error) (n int, err error) {
+	for row, err := range selected(c.ctx, table, q) {
+		if err == nil {
+			err = table.Delete(c.ctx, q.Org, row.key())
+		}
+		if err == nil {
+			err = gone(row)
+		}
 		if err != nil {
 			return n, err
 		}
-		for _, row := range rows {
-			if err := table.Delete(c.ctx, q.Org, key(row)); err != nil {
-				return n, err
-			}
-			if err := gone(row); err != nil {
-				return n, err
-			}
-			n++
-		}
-		if len(rows) < q.Limit {
-			return n, nil
-		}
+		n++
 	}
+	return n, nil
 }
-
-func credentialID(k Credential) CredentialID { return k.ID }
 
 // dropCredential forgets a credential, and its secret.
 func (d *draft) dropCredential(k Credential) {
 	d.editCredentials().Delete(string(k.ID))
-	if k.Digest != nil {
-		k.State = CredentialRevoked // which the index of secrets takes for gone
-		d.secrets = append(d.secrets, k)
-	}
+	d.secrets = withoutSecret(d.secrets, k)
 }

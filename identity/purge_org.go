@@ -50,7 +50,7 @@ type orgPurge struct {
 	at      uint64
 	done    Purged
 	over    bool
-	secrets []Credential // that the index is to forget
+	secrets []Credential // that the index is to forget, which outlives the org's view
 }
 
 func (p *orgPurge) run(id OrgID) error {
@@ -87,13 +87,13 @@ func (p *orgPurge) run(id OrgID) error {
 // rows removes rows, those that refer to others first.
 func (p *orgPurge) rows(id OrgID) error {
 	for _, some := range []func(OrgID, int) (int, error){
-		someOf(p, p.tx.Members(), Member.Key, nil),
-		someOf(p, p.tx.Bindings(), bindingID, nil),
-		someOf(p, p.tx.Credentials(), credentialID, func(k Credential) { p.forgetSecret(k) }),
-		someOf(p, p.tx.RevokedTokens(), RevokedToken.Key, nil),
-		someOf(p, p.tx.Accounts(), func(a Account) AccountID { return a.ID }, nil),
-		someOf(p, p.tx.Groups(), func(g Group) GroupID { return g.ID }, nil),
-		someOf(p, p.tx.Roles(), func(r Role) RoleID { return r.ID }, nil),
+		someOf(p, p.tx.Members(), nil),
+		someOf(p, p.tx.Bindings(), nil),
+		someOf(p, p.tx.Credentials(), func(k Credential) { p.secrets = withoutSecret(p.secrets, k) }),
+		someOf(p, p.tx.RevokedTokens(), nil),
+		someOf(p, p.tx.Accounts(), nil),
+		someOf(p, p.tx.Groups(), nil),
+		someOf(p, p.tx.Roles(), nil),
 		func(org OrgID, most int) (int, error) { return p.tx.IdempotencyKeys().Purge(p.ctx, org, most) },
 		func(org OrgID, _ int) (int, error) {
 			return p.tx.IdempotencyKeys().Forget(p.ctx, string(org), p.a.SystemOrg(), []string{string(org)})
@@ -111,7 +111,7 @@ func (p *orgPurge) rows(id OrgID) error {
 }
 
 // someOf deletes rows of one noun, about as many as asked.
-func someOf[T any, K ~string](p *orgPurge, table Table[T, K], key func(T) K, gone func(T)) func(OrgID, int) (int, error) {
+func someOf[T keyed[K], K ~string](p *orgPurge, table Table[T, K], gone func(T)) func(OrgID, int) (int, error) {
 	return func(org OrgID, most int) (n int, err error) {
 		for n < most {
 			rows, err := table.Page(p.ctx, Query{Org: org, Limit: min(1000, most-n)})
@@ -119,7 +119,7 @@ func someOf[T any, K ~string](p *orgPurge, table Table[T, K], key func(T) K, gon
 				return n, err
 			}
 			for _, row := range rows {
-				if err := table.Delete(p.ctx, org, key(row)); err != nil {
+				if err := table.Delete(p.ctx, org, row.key()); err != nil {
 					return n, err
 				}
 				if gone != nil {
@@ -129,15 +129,6 @@ func someOf[T any, K ~string](p *orgPurge, table Table[T, K], key func(T) K, gon
 			}
 		}
 		return n, nil
-	}
-}
-
-// forgetSecret takes an opaque secret out of the index, which outlives the org's
-// view.
-func (p *orgPurge) forgetSecret(k Credential) {
-	if k.Digest != nil {
-		k.State = CredentialRevoked
-		p.secrets = append(p.secrets, k)
 	}
 }
 

@@ -11,6 +11,16 @@ import (
 	"github.com/claviger-go/claviger/token"
 )
 
+// withoutSecret adds to what the index is told that a credential is gone, whose row is
+// deleted.
+func withoutSecret(told []Credential, gone Credential) []Credential {
+	if gone.Digest == nil {
+		return told
+	}
+	gone.State = CredentialRevoked // which the index takes for gone
+	return append(told, gone)
+}
+
 // secretIndex finds the opaque secrets of every org. It is always in memory, so
 // that nothing is read for whoever has not shown one: an org is loaded only after
 // a digest has matched. It knows nothing of who is alive.

@@ -210,5 +210,3 @@ func (c *change) moveBinding(before, after Binding) error {
 	}
 	return c.record(after.Org, nounBinding, string(after.ID), "move", before, after)
 }
-
-func bindingID(b Binding) BindingID { return b.ID }
