@@ -69,3 +69,23 @@ func (c *change) directRole(org OrgID, id AccountID) (Role, bool, error) {
 	}
 	return Role{}, false, nil
 }
+
+// purgeDirect removes the roles of an account's own. One that somebody else was
+// bound to by hand stays.
+func (c *change) purgeDirect(a Account) (rows int, err error) {
+	q := Query{Org: a.Org, Where: []Cond{{Field: FieldAnonymous, Value: "1"}, {Field: FieldName, Prefix: true, Value: directPrefix(a.ID)}}}
+	for r, err := range selected(c.ctx, c.tx.Roles(), q) {
+		if err != nil {
+			return 0, err
+		}
+		n, err := c.tx.Bindings().Count(c.ctx, c.having(FieldRole, string(r.ID)))
+		if err == nil && n == 0 {
+			err = c.purgeRole(r)
+			rows++
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return rows, nil
+}

@@ -188,6 +188,12 @@ func (d *draft) putCredential(c Credential) {
 	}
 }
 
+// dropCredential forgets a credential, and its secret.
+func (d *draft) dropCredential(k Credential) {
+	d.editCredentials().Delete(string(k.ID))
+	d.secrets = withoutSecret(d.secrets, k)
+}
+
 // loadView compiles an org from its rows.
 func (a *Authority) loadView(ctx context.Context, tx Txn, id OrgID) (*view, error) {
 	org, err := tx.Orgs().Find(ctx, id, id)
