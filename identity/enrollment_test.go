@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,37 +110,13 @@ func TestSec41_EnrollOnce(t *testing.T) {
 	w := open(t)
 	x := w.targets("acme")
 	e := w.enroller(x.Org, x.User, identity.EnrollCodeSpec{})
-	before := w.id.Revision()
-	var won atomic.Int32
-	var all sync.WaitGroup
 	var specs []identity.EnrollKeySpec
 	for range 20 {
 		mine := w.holding(x.Org, identity.CredentialSecret{Credential: identity.Credential{ID: e.id}})
 		mine.code = e.code
 		specs = append(specs, must(mine.spec())(t))
 	}
-	for _, spec := range specs {
-		all.Go(func() {
-			switch err := last(w.id.EnrollKey(w.ctx, e.code, spec)); {
-			case err == nil:
-				won.Add(1)
-			case !errors.Is(err, identity.ErrUnauthenticated):
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if won.Load() != 1 || w.id.Revision() != before+1 {
-		t.Errorf("%d added a key, at revision %d after %d", won.Load(), w.id.Revision(), before)
-	}
-	for range 2 {
-		same := w.unchanged()
-		if err := e.enroll(); !errors.Is(err, identity.ErrUnauthenticated) || identity.PublicText(err) != "unauthenticated" {
-			t.Errorf("again: %v", err)
-		}
-		same()
-		w.reopen()
-	}
+	w.usedOnce(len(specs), func(i int) error { return last(w.id.EnrollKey(w.ctx, e.code, specs[i])) }, e.enroll)
 }
 
 // TestSec19_EnrolledKeysAreProven: a code adds no key without its proof, and is still

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	mathrand "math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -35,7 +34,7 @@ const (
 func TestSec48_Gains(t *testing.T) {
 	onOneGoroutine(t)
 	if *gainSeed != 0 {
-		gainScript(*gainSeed).compare(t)
+		playGains(t, *gainSeed)
 		return
 	}
 	if os.Getenv("CLAVIGER_SOAK") == "long" {
@@ -43,7 +42,7 @@ func TestSec48_Gains(t *testing.T) {
 	}
 	base, worlds, all := uint64(time.Now().UnixNano()), 0, newGains()
 	for until := time.Now().Add(*gainsFor); worlds < fewestWorlds || time.Now().Before(until); worlds++ {
-		all.add(gainScript(base + uint64(worlds)).compare(t))
+		all.add(playGains(t, base+uint64(worlds)))
 	}
 	t.Logf("%d worlds from seed %d: %s", worlds, base, all)
 	all.measure(t, worlds, *gainsFor >= 5*time.Minute)
@@ -52,6 +51,11 @@ func TestSec48_Gains(t *testing.T) {
 			t.Errorf("no %s was ever let through", kind)
 		}
 	}
+}
+
+func playGains(t *testing.T, seed uint64) gains {
+	t.Helper()
+	return play(t, newScript(seed, 48, callsOfGains), "-run TestSec48_Gains -gain", playGain)
 }
 
 // measure fails the test when hardly anything was let through, or more was refused needlessly than ever was: of six worlds about one call
@@ -128,42 +132,4 @@ func (n gains) String() string {
 		fmt.Fprintf(&b, "\n  %-40s done %6d refused %6d needlessly %6d no sense %6d", k, c.done, c.refused, c.needless, c.invalid)
 	}
 	return b.String()
-}
-
-// gainScripted is a world before it is played: a number for each call, from which everything about it is drawn.
-type gainScripted struct {
-	seed  uint64
-	calls []uint64
-}
-
-func gainScript(seed uint64) gainScripted {
-	rnd := mathrand.New(mathrand.NewPCG(seed, 48))
-	sc := gainScripted{seed: seed}
-	for range callsOfGains {
-		sc.calls = append(sc.calls, rnd.Uint64())
-	}
-	return sc
-}
-
-// compare plays a script, and fails the test with the calls of a shorter one if it fails.
-func (sc gainScripted) compare(t *testing.T) gains {
-	t.Helper()
-	counted, failed := sc.play(t)
-	if failed == "" {
-		return counted
-	}
-	calls := sc.calls
-	until := time.Now().Add(30 * time.Second)
-	for size := len(calls) / 2; size > 0; size /= 2 {
-		for i := 0; i < len(calls) && time.Now().Before(until); {
-			less := gainScripted{sc.seed, slices.Concat(calls[:i], calls[min(i+size, len(calls)):])}
-			if _, again := less.play(t); again != "" {
-				calls, failed = less.calls, again
-			} else {
-				i += size
-			}
-		}
-	}
-	t.Fatalf("-run TestSec48_Gains -gain %d, reduced from %d calls to %d:\n%s", sc.seed, len(sc.calls), len(calls), failed)
-	return counted
 }

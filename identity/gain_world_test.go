@@ -6,7 +6,6 @@ import (
 	"maps"
 	mathrand "math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
-	"github.com/claviger-go/claviger/token"
 )
 
 // gainGame is a script while it is played.
@@ -48,23 +46,16 @@ func (g *gainGame) note(format string, args ...any) {
 }
 
 func (g *gainGame) fail(format string, args ...any) {
-	panic(gameOver(strings.Join(g.trace, "\n") + "\n" + fmt.Sprintf(format, args...)))
+	lose(g.trace, format, args...)
 }
 
-func (sc gainScripted) play(t *testing.T) (counted gains, failed string) {
+func playGain(t *testing.T, sc script) (counted gains, failed string) {
 	g := &gainGame{gains: newGains(), begin: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), keys: map[string]identity.CredentialID{}, publicKeys: map[string]identity.CredentialID{}}
 	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case gameOver:
-			failed = string(r)
-		default:
-			panic(r)
+		if why := endGame(recover(), g.w); why != "" {
+			failed = why
 		}
-		if g.w != nil && g.w.id != nil {
-			if err := g.w.id.Close(); err != nil && failed == "" {
-				failed = err.Error()
-			}
+		if g.w != nil {
 			if err := os.RemoveAll(g.w.dir); err != nil && failed == "" {
 				failed = err.Error()
 			}
@@ -91,18 +82,8 @@ func (g *gainGame) open(t *testing.T, seed uint64) {
 		t.Fatal(err)
 	}
 	g.w = &world{t: t, ctx: context.Background(), dir: dir, clock: &fakeClock{now: g.begin}}
-	g.w.cfg = identity.Config{
-		Issuer: issuer, Seal: token.SealFile(filepath.Join(dir, "app.key")), MaxStaleness: time.Hour, LastUsedEvery: time.Hour, Now: g.w.clock.Now,
-		Random: newSeeded(seed), Conditions: toy{}, MaxCredentials: 1000, ServiceAccountsMayMint: !g.one(4),
-		Attributes: []policy.AttributeSpec{{Name: "office", Type: policy.TypeBool}, {Name: "principal.mfa", Type: policy.TypeBool}},
-		Permissions: []policy.PermissionSpec{
-			{Name: "wallets:read"}, {Name: "wallets:create"}, {Name: "wallets:delete"}, {Name: "keys:use"}, {Name: "vaults:open", Aliases: []string{"wallets:open"}},
-		},
-		Roles: []identity.CodeRole{
-			{Name: "wallet-reader", Permissions: []string{"wallets:read"}},
-			{Name: "wallet-admin", Permissions: []string{"wallets:*"}, Exclusions: []string{"wallets:delete"}, Includes: []string{"wallet-reader"}},
-		},
-	}
+	g.w.cfg = modelConfig(g.w, seed)
+	g.w.cfg.LastUsedEvery, g.w.cfg.MaxCredentials, g.w.cfg.ServiceAccountsMayMint = time.Hour, 1000, !g.one(4)
 	g.w.start()
 	if g.org = g.w.id.SystemOrg(); g.rnd.IntN(4) > 0 {
 		g.org = g.w.org("acme")

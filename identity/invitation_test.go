@@ -106,27 +106,34 @@ func TestInvitation(t *testing.T) {
 func TestSec41_InvitationOnce(t *testing.T) {
 	w := open(t)
 	g := w.invite(w.org("acme"), inviting("ann@example.com"))
+	w.usedOnce(50, func(int) error { return g.accept() }, g.accept)
+}
+
+// usedOnce holds that of many who use something up at once one does, in one change, and
+// that nobody does again, after a restart either.
+func (w *world) usedOnce(many int, use func(i int) error, again func() error) {
+	w.t.Helper()
 	before := w.id.Revision()
 	var won atomic.Int32
 	var all sync.WaitGroup
-	for range 50 {
+	for i := range many {
 		all.Go(func() {
-			switch err := g.accept(); {
+			switch err := use(i); {
 			case err == nil:
 				won.Add(1)
 			case !errors.Is(err, identity.ErrUnauthenticated):
-				t.Error(err)
+				w.t.Error(err)
 			}
 		})
 	}
 	all.Wait()
 	if won.Load() != 1 || w.id.Revision() != before+1 {
-		t.Errorf("%d accepted, at revision %d after %d", won.Load(), w.id.Revision(), before)
+		w.t.Errorf("%d used it, at revision %d after %d", won.Load(), w.id.Revision(), before)
 	}
 	for range 2 {
 		same := w.unchanged()
-		if err := g.accept(); !errors.Is(err, identity.ErrUnauthenticated) {
-			t.Errorf("again: %v", err)
+		if err := again(); !errors.Is(err, identity.ErrUnauthenticated) || identity.PublicText(err) != "unauthenticated" {
+			w.t.Errorf("again: %v", err)
 		}
 		same()
 		w.reopen()

@@ -38,7 +38,7 @@ const callsOfAWorld = 150
 func TestSec51_ManagedWorlds(t *testing.T) {
 	onOneGoroutine(t)
 	if *managedSeed != 0 {
-		newScript(*managedSeed, callsOfAWorld).compare(t)
+		playManaged(t, *managedSeed)
 		return
 	}
 	if os.Getenv("CLAVIGER_SOAK") == "long" {
@@ -47,47 +47,14 @@ func TestSec51_ManagedWorlds(t *testing.T) {
 	base := uint64(time.Now().UnixNano())
 	worlds, all := 0, tally{}
 	for until := time.Now().Add(*managedFor); worlds == 0 || time.Now().Before(until); worlds++ {
-		all.add(newScript(base+uint64(worlds), callsOfAWorld).compare(t))
+		all.add(playManaged(t, base+uint64(worlds)))
 	}
 	t.Logf("%d worlds from seed %d, %d calls done and %d refused, %d answers compared, 0 differences: %v", worlds, base, all.done, all.refused, all.asked, all.reasons)
 }
 
-// managedScript is a managed world before it is played: a number for each call, from which everything about it is drawn.
-type managedScript struct {
-	seed  uint64
-	calls []uint64
-}
-
-func newScript(seed uint64, n int) managedScript {
-	rnd := mathrand.New(mathrand.NewPCG(seed, 51))
-	sc := managedScript{seed: seed}
-	for range n {
-		sc.calls = append(sc.calls, rnd.Uint64())
-	}
-	return sc
-}
-
-// compare plays a script, and fails the test with the calls of a shorter one if it fails.
-func (sc managedScript) compare(t *testing.T) tally {
+func playManaged(t *testing.T, seed uint64) tally {
 	t.Helper()
-	counted, failed := sc.play(t)
-	if failed == "" {
-		return counted
-	}
-	calls := sc.calls
-	until := time.Now().Add(30 * time.Second)
-	for size := len(calls) / 2; size > 0; size /= 2 {
-		for i := 0; i < len(calls) && time.Now().Before(until); {
-			less := managedScript{sc.seed, slices.Concat(calls[:i], calls[min(i+size, len(calls)):])}
-			if _, again := less.play(t); again != "" {
-				calls, failed = less.calls, again
-			} else {
-				i += size
-			}
-		}
-	}
-	t.Fatalf("-run ManagedWorlds -seed %d, reduced from %d calls to %d:\n%s", sc.seed, len(sc.calls), len(calls), failed)
-	return counted
+	return play(t, newScript(seed, 51, callsOfAWorld), "-run ManagedWorlds -seed", playManagedWorld)
 }
 
 // game is a script while it is played.
@@ -103,28 +70,15 @@ type game struct {
 	tally
 }
 
-type gameOver string
-
 func (g *game) fail(format string, args ...any) {
-	panic(gameOver(strings.Join(g.trace, "\n") + "\n" + fmt.Sprintf(format, args...)))
+	lose(g.trace, format, args...)
 }
 
-func (sc managedScript) play(t *testing.T) (counted tally, failed string) {
+func playManagedWorld(t *testing.T, sc script) (counted tally, failed string) {
 	g := &game{tally: tally{reasons: map[policy.Reason]int{}}, clock: &fakeClock{now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}}
 	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case gameOver:
-			failed = string(r)
-		default:
-			panic(r)
-		}
-		for _, w := range g.w {
-			if w != nil && w.id != nil {
-				if err := w.id.Close(); err != nil && failed == "" {
-					failed = err.Error()
-				}
-			}
+		if why := endGame(recover(), g.w[:]...); why != "" {
+			failed = why
 		}
 	}()
 	g.open(t, sc.seed)
@@ -146,30 +100,36 @@ func (sc managedScript) play(t *testing.T) (counted tally, failed string) {
 	return g.tally, ""
 }
 
+// modelConfig is what an Authority has that the model knows of.
+func modelConfig(w *world, seed uint64) identity.Config {
+	c := identity.Config{
+		Issuer: issuer, Seal: token.SealFile(filepath.Join(w.dir, "app.key")), MaxStaleness: time.Hour, Now: w.clock.Now,
+		Random: newSeeded(seed), Conditions: toy{},
+		Attributes: []policy.AttributeSpec{{Name: "office", Type: policy.TypeBool}, {Name: "principal.mfa", Type: policy.TypeBool}},
+	}
+	for _, names := range modelNames {
+		if !strings.HasPrefix(names[0], "identity:") {
+			c.Permissions = append(c.Permissions, policy.PermissionSpec{Name: names[0], Aliases: names[1:]})
+		}
+	}
+	for _, ref := range slices.Sorted(maps.Keys(modelCode)) {
+		role := identity.CodeRole{Name: strings.TrimPrefix(ref, "code:"), Permissions: modelCode[ref].permissions, Exclusions: modelCode[ref].exclusions}
+		for _, in := range modelCode[ref].includes {
+			role.Includes = append(role.Includes, strings.TrimPrefix(in, "code:"))
+		}
+		if role.Name != "owner" { // built in
+			c.Roles = append(c.Roles, role)
+		}
+	}
+	return c
+}
+
 // open makes the two Authorities and the orgs.
 func (g *game) open(t *testing.T, seed uint64) {
 	dir := t.TempDir()
 	for i := range g.w {
 		w := &world{t: t, ctx: context.Background(), dir: dir, clock: g.clock, opts: sqlite.Options{Shared: true}}
-		w.cfg = identity.Config{
-			Issuer: issuer, Seal: token.SealFile(filepath.Join(dir, "app.key")), MaxStaleness: time.Hour, Now: g.clock.Now,
-			Random: newSeeded(seed + uint64(i)), Conditions: toy{},
-			Attributes: []policy.AttributeSpec{{Name: "office", Type: policy.TypeBool}, {Name: "principal.mfa", Type: policy.TypeBool}},
-		}
-		for _, names := range modelNames {
-			if !strings.HasPrefix(names[0], "identity:") {
-				w.cfg.Permissions = append(w.cfg.Permissions, policy.PermissionSpec{Name: names[0], Aliases: names[1:]})
-			}
-		}
-		for _, ref := range slices.Sorted(maps.Keys(modelCode)) {
-			role := identity.CodeRole{Name: strings.TrimPrefix(ref, "code:"), Permissions: modelCode[ref].permissions, Exclusions: modelCode[ref].exclusions}
-			for _, in := range modelCode[ref].includes {
-				role.Includes = append(role.Includes, strings.TrimPrefix(in, "code:"))
-			}
-			if role.Name != "owner" { // built in
-				w.cfg.Roles = append(w.cfg.Roles, role)
-			}
-		}
+		w.cfg = modelConfig(w, seed+uint64(i))
 		w.start()
 		g.w[i] = w
 	}
