@@ -60,6 +60,47 @@ func TestBarsOfRotatedSecrets(t *testing.T) {
 	}
 }
 
+// TestBarsOfOwnCredentials: an account that rotates the very credential that it came in
+// with, since that leaked, has given it up whatever cannot be stored, or even read.
+func TestBarsOfOwnCredentials(t *testing.T) {
+	for _, how := range append(failures(), &failure{name: "nothing can be read", begin: failures()[0].begin, unreadable: true}) {
+		t.Run(how.name, func(t *testing.T) {
+			t.Parallel()
+			w, store := reluctant(t)
+			c := w.caller()
+			row, raw := w.apiToken(c.org, c.sa.ID, identity.APITokenSpec{Name: "api"})
+			asSecret := w.id.As(must(w.id.Authenticate(w.ctx, raw))(t)).In(c.org)
+			asKey := w.id.As(c.held).In(c.org)
+			private, _ := newKey(t)
+			proven := w.prove(asKey, c.sa.ID, private)
+			w.clock.advance(2 * time.Minute) // what keeps proofs is to be swept
+			if err := last(w.id.Authenticate(w.ctx, c.bearer)); err != nil {
+				t.Fatal(err)
+			}
+
+			store.how.Store(how)
+			if err := last(asSecret.RotateSecret(w.ctx, row.ID, 0)); err == nil {
+				t.Error("the secret was rotated")
+			}
+			wantTurnedAway(t, "the secret", last(w.id.Authenticate(w.ctx, raw)))
+			if err := last(asKey.RotatePublicKey(w.ctx, c.sa.Key.ID, proven, 0)); err == nil {
+				t.Error("the key was rotated")
+			}
+			wantTurnedAway(t, "a token of the key", last(w.id.Authenticate(w.ctx, c.bearer)))
+			store.how.Store(nil)
+			w.id.Retry(w.ctx)
+			if bars, _ := w.id.Bars(); bars != 0 {
+				t.Errorf("%d bars are left", bars)
+			}
+			for _, id := range []identity.CredentialID{row.ID, c.sa.Key.ID} {
+				if got := must(w.in(c.org).Credential(w.ctx, id))(t); got.State != identity.CredentialRevoked {
+					t.Errorf("%s is %s", id, got.State)
+				}
+			}
+		})
+	}
+}
+
 // TestBarsOfRotationsNeedTheRight: nobody ends another's credential by rotating it
 // while nothing can be stored, and nothing of another type is ended.
 func TestBarsOfRotationsNeedTheRight(t *testing.T) {

@@ -24,7 +24,10 @@ func (a *Authority) rehearse(ctx context.Context, who actor, op string, org, abo
 			changed, err = false, &Error{Kind: ErrStorage, Op: op, Err: errText("cannot be told without the database")}
 		}
 	}()
-	next, err := a.perform(ctx, rehearsal{views: cand.views, inst: cand.instance}, cand, who, op, org, fn)
+	next, err := a.perform(ctx, rehearsal{views: cand.views, inst: cand.instance}, cand, who, op, org, func(c *change) error {
+		c.ctx = ctx // nobody else is in this transaction, and the caller does not wait for ever
+		return fn(c)
+	})
 	return err == nil && next.items > 0, err
 }
 
@@ -49,11 +52,22 @@ func (c *change) rehearsed() bool {
 
 // rehearsedOn rehearses, for a call that takes something by making something else, what
 // it does on the rows of the database, which are read: whatever refuses the call there
-// refuses it here, but that a proof was used before. The change is of no use afterwards.
-func (c *change) rehearsedOn(fn func(*change) error) error {
+// refuses it here, but that a proof was used before. It is a change of its own: of what
+// the call takes this one knows nothing yet.
+func (c *change) rehearsedOn(fn func(*change) error) (err error) {
+	defer func() {
+		if recover() != nil { // as in rehearse
+			err = &Error{Kind: ErrStorage, Op: c.op, Err: errText("cannot be told without the database")}
+		}
+	}()
 	return c.a.store.Read(c.ctx, func(tx Txn) error {
-		c.tx = reading{rehearsal: c.tx.(rehearsal), tx: tx}
-		return fn(c)
+		own := c.a.newChange(c.ctx, reading{rehearsal: c.tx.(rehearsal), tx: tx}, c.base, c.who, c.op, c.org)
+		own.ctx = c.ctx
+		if err := fn(own); err != nil {
+			return err
+		}
+		_, err := own.finish()
+		return err
 	})
 }
 
@@ -82,6 +96,8 @@ type unstoring[T any, K ~string] struct{ Table[T, K] }
 func (unstoring[T, K]) Insert(context.Context, T) error { return nil }
 func (unstoring[T, K]) Update(context.Context, T) error { return nil }
 
+func (unstoring[T, K]) Delete(context.Context, OrgID, K) error { return nil }
+
 type unkept struct{ IdempotencyKeys }
 
 func (unkept) Put(context.Context, IdempotencyKey) error { return nil }
@@ -90,6 +106,8 @@ func (unkept) Put(context.Context, IdempotencyKey) error { return nil }
 type unused struct{ Nonces }
 
 func (unused) Use(context.Context, string, string, time.Time) (bool, error) { return true, nil }
+
+func (unused) Sweep(context.Context, time.Time) (int, error) { return 0, nil }
 
 func (r rehearsal) Orgs() Table[Org, OrgID] {
 	return rehearsed[Org, OrgID]{find: func(v *view, _ OrgID) (Org, bool) { return v.org, true }, views: r.views}

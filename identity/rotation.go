@@ -26,7 +26,9 @@ const maxGrace = 30 * 24 * time.Hour
 // Who rotates without a grace period says that the old one must not be used any more:
 // when that cannot be stored, the call fails with ErrBusy, no successor is made, and
 // the old one is given up all the same, as by RevokeCredential. A call that would have
-// been refused, for its spec or for its actor, gives up nothing.
+// been refused, for its spec or for its actor, gives up nothing; where the database
+// cannot even be read, that is judged by what is published of the old one and of the
+// actor, and by what the spec says of itself.
 func (o *OrgAdmin) RotatePublicKey(ctx context.Context, id CredentialID, spec PublicKeySpec, grace time.Duration) (out Credential, err error) {
 	if err := checkRotation(id, grace); err != nil {
 		return out, wrap("RotatePublicKey", err)
@@ -70,13 +72,16 @@ func (o *OrgAdmin) rotate(ctx context.Context, op string, id CredentialID, grace
 	about := subject{org: o.org, noun: nounCredential, id: string(id)}
 	giveUp := func(c *change) error { return c.giveUp(o.org, id, is) }
 	return o.decide(ctx, op, o.org, about, func(c *change) error {
-		if c.rehearsed() {
-			if err := giveUp(c); err != nil {
-				return err
-			}
-			return c.rehearsedOn(fn) // what would have been refused ends nothing
+		if !c.rehearsed() {
+			return fn(c)
 		}
-		return fn(c)
+		// What would have been refused ends nothing. If nothing can be read, the right to
+		// rotate is all that can be judged, and is enough: better one that was given up
+		// in vain than one that is used on.
+		if err := c.rehearsedOn(fn); err != nil && !unstored(err) && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return giveUp(c)
 	}, func(ctx context.Context, s *Admin) error { return s.decide(ctx, op, o.org, about, giveUp, nil) })
 }
 
@@ -101,13 +106,10 @@ func (c *change) giveUp(org OrgID, id CredentialID, is func(CredentialType) bool
 
 // checkRotation refuses what no credential can be rotated by.
 func checkRotation(id CredentialID, grace time.Duration) error {
-	switch {
-	case !id.valid():
-		return &Error{Kind: ErrInvalid, Entity: nounCredential, ID: clip(string(id)), Field: "ID"}
-	case grace < 0 || grace > maxGrace:
+	if grace < 0 || grace > maxGrace {
 		return invalid(nounCredential, "grace", "%s is not between 0 and %s", grace, maxGrace)
 	}
-	return nil
+	return id.check()
 }
 
 // mayRotate permits to put another credential in the place of one, and returns
