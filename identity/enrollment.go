@@ -38,17 +38,17 @@ type EnrollCodeSpec struct {
 // A code that an account makes for itself is derived from what it made it with: the key
 // ends no later than the credential that was used, and the code is dead, like an access
 // token, once that credential was revoked or disabled or has ended, the account or its
-// org was signed out, the account deactivated, the org suspended, or the fence raised
-// by a restored backup. That one access token was revoked says nothing of the
-// credential, nor of the code.
+// org was signed out, the account deactivated, the org suspended, a signing key called
+// compromised, or the fence raised by a restored backup. That one access token was
+// revoked says nothing of the credential, nor of the code.
 //
 // A code that somebody makes for another account stands, like an invitation, on that
 // account and on itself: what becomes of its maker later does not end it, since it was
 // permitted when it was made. To end it, revoke it.
 func (o *OrgAdmin) NewEnrollCode(ctx context.Context, account AccountID, spec EnrollCodeSpec) (out CredentialSecret, err error) {
 	const op = "NewEnrollCode"
-	if !account.valid() {
-		return out, wrap(op, &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
+	if err := account.check(); err != nil {
+		return out, wrap(op, err)
 	}
 	if err := spec.check(); err != nil {
 		return out, wrap(op, err)

@@ -239,7 +239,10 @@ func TestSec38_EnrollCodesDieWithWhatMadeThem(t *testing.T) {
 			must(s.in.ActivateAccount(s.ctx, s.c.sa.ID))(t)
 		}, false},
 		"suspended for a moment": {func(s scene) { must(s.sys().SuspendOrg(s.ctx, s.c.org))(t); must(s.sys().ResumeOrg(s.ctx, s.c.org))(t) }, false},
-		"deactivated":            {func(s scene) { must(s.in.DeactivateAccount(s.ctx, s.c.sa.ID))(t) }, true},
+		"signing key compromised": {func(s scene) {
+			must(s.sys().CompromiseSigningKey(s.ctx, s.currentKey()))(t)
+		}, false},
+		"deactivated": {func(s scene) { must(s.in.DeactivateAccount(s.ctx, s.c.sa.ID))(t) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := open(t)

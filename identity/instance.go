@@ -56,9 +56,10 @@ func (r Instance) keyAAD(k SigningKey) []byte {
 }
 
 // outdated reports whether a principal was proven before everything of its kind
-// was ended.
+// was ended. Who made an enroll code for itself may have come by a token: it ends
+// with tokens.
 func (i *instance) outdated(p *principal) bool {
-	return p.issued < i.row.MinRevision || p.tokenID != "" && p.issued < i.row.MinTokenRevision
+	return p.issued < i.row.MinRevision || (p.tokenID != "" || p.way == WayEnrollCode) && p.issued < i.row.MinTokenRevision
 }
 
 // signedOut reports whether more is outdated in the next instance.
