@@ -79,7 +79,7 @@ func (o *OrgAdmin) readToken(raw string) (RevokedToken, error) {
 	inst, now := o.a.instance.Load(), time.UnixMicro(o.a.clock.Now())
 	claims, err := o.a.verifier.Verify(inst.ring.keys, raw, now)
 	if errors.Is(err, token.ErrExpired) {
-		if claims, err = o.a.verifier.VerifyExpired(inst.ring.keys, raw, now); err == nil && OrgID(claims.Org) == o.org {
+		if claims, err = o.a.verifier.InsecureVerifyExpired(inst.ring.keys, raw, now); err == nil && OrgID(claims.Org) == o.org {
 			return RevokedToken{Until: now}, nil
 		}
 		return RevokedToken{}, nil

@@ -21,19 +21,19 @@ import (
 // parsers is everything exported that reads a text which may come from a stranger, with the fuzz target that feeds it and the call by which
 // the target reaches it.
 var parsers = map[string]struct{ target, call string }{
-	"ParsePublicKey":         {"FuzzPublicKey", "ParsePublicKey"},
-	"PublicKeyFromDER":       {"FuzzPublicKey", "PublicKeyFromDER"},
-	"ParseJWK":               {"FuzzJWK", "ParseJWK"},
-	"ParseKeySet":            {"FuzzKeySet", "ParseKeySet"},
-	"ParseSigningKey":        {"FuzzSigningKey", "ParseSigningKey"},
-	"Verifier.Verify":        {"FuzzVerify", "a.v.Verify"},
-	"Verifier.VerifyExpired": {"FuzzVerify", "a.wantExpired"},
-	"RemoteKeys.Verify":      {"FuzzNamesKey", "namesKey"}, // the rest of it is ParseKeySet and Verifier.Verify
-	"RemoteKeys.Keys":        {"FuzzFreshness", "freshness"},
-	"AssertionPolicy.Verify": {"FuzzAssertion", "checkAssertion"},
-	"Sealer.Open":            {"FuzzSealed", "sealer.Open"},
-	"ParseOpaque":            {"FuzzParseOpaque", "token.ParseOpaque"},
-	"KeySet.VerifyStatement": {"FuzzStatement", "keys.VerifyStatement"},
+	"ParsePublicKey":                 {"FuzzPublicKey", "ParsePublicKey"},
+	"PublicKeyFromDER":               {"FuzzPublicKey", "PublicKeyFromDER"},
+	"ParseJWK":                       {"FuzzJWK", "ParseJWK"},
+	"ParseKeySet":                    {"FuzzKeySet", "ParseKeySet"},
+	"ParseSigningKey":                {"FuzzSigningKey", "ParseSigningKey"},
+	"Verifier.Verify":                {"FuzzVerify", "a.v.Verify"},
+	"Verifier.InsecureVerifyExpired": {"FuzzVerify", "a.wantExpired"},
+	"RemoteKeys.Verify":              {"FuzzNamesKey", "namesKey"}, // the rest of it is ParseKeySet and Verifier.Verify
+	"RemoteKeys.Keys":                {"FuzzFreshness", "freshness"},
+	"AssertionPolicy.Verify":         {"FuzzAssertion", "checkAssertion"},
+	"Sealer.Open":                    {"FuzzSealed", "sealer.Open"},
+	"ParseOpaque":                    {"FuzzParseOpaque", "token.ParseOpaque"},
+	"KeySet.VerifyStatement":         {"FuzzStatement", "keys.VerifyStatement"},
 
 	"PublicKey.InsecureVerifyRaw": {"FuzzRaw", "resemblesJWS"},
 	"PublicKey.Verify":            {"FuzzPurpose", "k.Verify"},

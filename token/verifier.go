@@ -72,11 +72,11 @@ func (v *Verifier) Verify(keys *KeySet, raw string, now time.Time) (Claims, erro
 	return c, nil
 }
 
-// VerifyExpired reads an access token of which [Verifier.Verify] finds nothing wrong but that it has expired. It says whose the
+// InsecureVerifyExpired reads an access token of which [Verifier.Verify] finds nothing wrong but that it has expired. It says whose the
 // token was, and authenticates nobody: one that is still good it refuses.
 //
 // On any error the claims are zero. Errors: those of Verify, but ErrClaim instead of ErrExpired, for a token that has not expired.
-func (v *Verifier) VerifyExpired(keys *KeySet, raw string, now time.Time) (Claims, error) {
+func (v *Verifier) InsecureVerifyExpired(keys *KeySet, raw string, now time.Time) (Claims, error) {
 	c, err := v.read(keys, raw)
 	if err != nil {
 		return Claims{}, err
