@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -258,7 +259,7 @@ func TestTwoProcessesWarnOnce(t *testing.T) {
 	org := w.org("acme")
 	must(w.in(org).CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "ci", Validity: 40 * day}))(t)
 	w.clock.advance(11 * day)
-	entered := make(chan struct{})
+	entered, failed := make(chan struct{}), make(chan struct{})
 	release := make(chan struct{})
 	w.cfg.OnExpiry = func(context.Context, identity.ExpiryWarning) error {
 		close(entered)
@@ -273,16 +274,22 @@ func TestTwoProcessesWarnOnce(t *testing.T) {
 		for {
 			if err := slow.id.WarnExpiry(w.ctx); err != nil {
 				t.Error(err)
+				close(failed)
 				return
 			}
 			select {
 			case <-entered:
 				return
 			default:
+				runtime.Gosched()
 			}
 		}
 	})
-	<-entered
+	select {
+	case <-entered:
+	case <-failed:
+		t.FailNow()
+	}
 	mail.breaks(nil)
 	for _, p := range []*world{first, other} {
 		if err := p.id.WarnExpiry(w.ctx); err != nil {
