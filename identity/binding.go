@@ -48,7 +48,7 @@ type BindingSpec struct {
 	// deny unless it is false.
 	Condition string
 	Reason    string // free text, at most 1,024 bytes
-	Immutable bool   // cannot be made, deleted or moved through As
+	Immutable bool   // through As it cannot be made (ErrDenied), deleted or moved (ErrImmutable)
 	// Eligible makes a binding of an account that is not in force until the account
 	// switches it on, for at most this long at once: see [OrgAdmin.Elevate]. Making one
 	// takes what making it in force takes. Between a second and 24 hours; zero is in

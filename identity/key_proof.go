@@ -27,8 +27,10 @@ type KeyProof struct {
 // It writes nothing, and needs what the registration needs: the permission to add
 // a key to the account, or to create accounts. It fails like AddPublicKey.
 func (o *OrgAdmin) NewKeyChallenge(ctx context.Context, account AccountID, key []byte) (out Challenge, err error) {
-	if account != "" && !account.valid() {
-		return out, wrap("NewKeyChallenge", &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"})
+	if account != "" {
+		if err := account.check(); err != nil {
+			return out, wrap("NewKeyChallenge", err)
+		}
 	}
 	err = o.write(ctx, "NewKeyChallenge", o.org, func(c *change) error {
 		if err := c.mayRegister(o.org, account); err != nil {

@@ -110,7 +110,7 @@ func cut[T any](next func(last string) (string, error), rows []T, limit int, key
 // code runs. The sequence ends after the first error.
 func every[T any](list func(Page) (List[T], error)) iter.Seq2[T, error] {
 	return pages(func(cursor string) ([]T, string, error) {
-		part, err := list(Page{Limit: 1000, Cursor: cursor})
+		part, err := list(Page{Limit: rowsPerPage, Cursor: cursor})
 		return part.Items, part.Next, err
 	})
 }

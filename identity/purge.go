@@ -31,8 +31,8 @@ type Purged struct {
 // All rows go at once, with the last of the events. Of more than 2,000 events the
 // others are forgotten before, in steps so that nobody is kept waiting for the whole
 // of it, each a transaction of its own with an event "purge", unless it is inside
-// Write; when it fails on the way, the next call goes on. So do PurgeGroup and
-// PurgeRole.
+// Write; when it fails on the way, the next call goes on, and what is returned beside
+// the error says what was forgotten until then. So do PurgeGroup and PurgeRole.
 func (o *OrgAdmin) PurgeAccount(ctx context.Context, id AccountID) (Purged, error) {
 	var a Account
 	return o.purge(ctx, "PurgeAccount", nounAccount, string(id), id.valid(), aboutAccount(id), func(c *change) (err error) {

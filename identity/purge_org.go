@@ -23,8 +23,8 @@ func (s *Admin) PurgeOrg(ctx context.Context, id OrgID) (Purged, error) {
 	if !s.who.system {
 		return Purged{}, &Error{Kind: ErrDenied, Op: op, Entity: nounOrg, Err: errText("only System purges")}
 	}
-	if !id.valid() {
-		return Purged{}, wrap(op, &Error{Kind: ErrInvalid, Entity: nounOrg, ID: clip(string(id)), Field: "ID"})
+	if err := id.check(); err != nil {
+		return Purged{}, wrap(op, err)
 	}
 	var all Purged
 	at := uint64(0) // how far the log is done with

@@ -85,8 +85,9 @@ func (r Role) compile() policy.Role {
 }
 
 // CreateRole makes a stored role. It fails with ErrInvalid for an unknown
-// permission, a bad pattern, an unknown or cyclic include, and with ErrConflict
-// when the name is taken, also by an archived role or by a code role.
+// permission, a bad pattern, an unknown or cyclic include, with ErrImmutable for an
+// include whose members are locked, and with ErrConflict when the name is taken, also
+// by an archived role or by a code role.
 func (o *OrgAdmin) CreateRole(ctx context.Context, spec RoleSpec) (RoleResult, error) {
 	return o.makeRole(ctx, "CreateRole", spec)
 }
@@ -254,7 +255,8 @@ func (o *OrgAdmin) AllRoles(ctx context.Context, f RoleFilter) iter.Seq2[Role, e
 // give, somewhere it is bound or a boundary, what the actor does not hold there, and
 // when it gets less and somebody who has it manages more than the actor, which does
 // not hold identity:contain; of a role that is denied, the other way round. It fails
-// with ErrImmutable when what it changes is locked.
+// with ErrImmutable when what it changes is locked, and when it comes to include a role
+// whose members are.
 func (o *OrgAdmin) UpdateRole(ctx context.Context, id RoleID, patch RolePatch) (Role, error) {
 	return only(o.editRole(ctx, "UpdateRole", id, func(c *change, r *Role) (err error) {
 		setIf(&r.DisplayName, patch.DisplayName)

@@ -74,7 +74,7 @@ func (q *request) run(do handler) (out any, err error) {
 	if q.text, err = io.ReadAll(io.LimitReader(q.Body, 1<<20)); err != nil {
 		return nil, errors.Join(identity.ErrInvalid, err)
 	}
-	err = q.id.Write(q.Context(), func(ctx context.Context, tx *identity.Tx) error { return act(ctx, tx.As(me)) })
+	err = q.id.Write(q.Context(), func(ctx context.Context, tx *identity.Tx) error { return act(ctx, tx.As(me)) }) // no conditions here
 	if err == nil {
 		for _, next := range q.after {
 			next()

@@ -206,7 +206,7 @@ func settle[T Txn, S any](members []*member[T, S], err error) {
 	}
 }
 
-// guard calls f and says which step failed. A panic becomes an error: it happens on the door's goroutine, where nobody could recover it.
+// guard calls f and says which step failed. A panic becomes an error: whoever serves the door answers others, too, and goes on.
 func guard(step string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
