@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -91,15 +92,18 @@ func TestSharedFence(t *testing.T) {
 	if _, err := e.id.Authenticate(e.ctx, e.tokens["after"]); !errors.Is(err, identity.ErrRevoked) {
 		t.Fatalf("a token of the lost state: %v", err)
 	}
-	<-watched.Done()
+	<-watched.Done() // the first that is seen of the fence: what is held comes with the revision
+	for second.Revision() != e.id.Revision() {
+		if t.Context().Err() != nil {
+			t.Fatal("the fence never arrived")
+		}
+		runtime.Gosched()
+	}
 	if _, err := second.Authenticate(e.ctx, token); !errors.Is(err, identity.ErrDisabled) {
 		t.Errorf("a held API token, in the other process: %v", err)
 	}
 	if d := may(e.ctx, second, p, e.org, "wallets:read"); d.Allowed || d.Reason == policy.ReasonUnspecified {
 		t.Errorf("a principal of before, in the other process: %+v", d)
-	}
-	if a, b := e.id.Revision(), second.Revision(); a != b {
-		t.Errorf("revisions %d and %d", a, b)
 	}
 	if n := must(e.sys().ReleaseHeld(e.ctx, identity.HeldFilter{Org: e.org}))(t); n == 0 {
 		t.Error("nothing was held")
