@@ -20,29 +20,13 @@ type material struct {
 
 // onCredential makes a command about one credential, which it finds by its id.
 func (t *tool) onCredential(m material, l leaf, flags func(*pflag.FlagSet), run func(context.Context, *session, *identity.OrgAdmin, identity.Credential) error) *cobra.Command {
-	var org orgFlag
-	l.args, l.required = 1, append([]string{"org"}, l.required...)
-	l.flags = func(f *pflag.FlagSet) {
-		org.add(f)
-		if flags != nil {
-			flags(f)
-		}
-	}
-	l.run = func(ctx context.Context, s *session) error {
-		in, err := s.in(ctx, org)
-		if err != nil {
-			return err
-		}
-		c, err := in.Credential(ctx, identity.CredentialID(s.args[0]))
+	return onOne(t, l, flags, func(ctx context.Context, in *identity.OrgAdmin, ref string) (identity.Credential, error) {
+		c, err := in.Credential(ctx, identity.CredentialID(ref))
 		if err == nil && !m.holds(c) {
-			err = &identity.Error{Kind: identity.ErrNotFound, Entity: m.noun, ID: s.args[0]}
+			err = &identity.Error{Kind: identity.ErrNotFound, Entity: m.noun, ID: ref}
 		}
-		if err != nil {
-			return err
-		}
-		return run(ctx, s, in, c)
-	}
-	return t.command(l)
+		return c, err
+	}, run)
 }
 
 func (t *tool) rename(m material) *cobra.Command {
