@@ -81,6 +81,15 @@ func incarnated(e *Event) (r fence.Record, takes, concerns bool) {
 // unreplayed reports whether an event takes something away that the sidecar cannot
 // do again: that it was written tells a database that lacks it from the present.
 func unreplayed(e *Event) bool {
+	switch e.Noun {
+	case nounToken:
+		return true
+	case nounMember, nounGroup, nounRole:
+		return e.Before != nil
+	case nounBinding, nounAccount: // depends on what is in them
+	default:
+		return false
+	}
 	var before, after struct {
 		Effect   policy.Effect
 		Boundary string
@@ -89,15 +98,10 @@ func unreplayed(e *Event) bool {
 	if e.Before != nil && json.Unmarshal(e.Before, &before) != nil || e.After != nil && json.Unmarshal(e.After, &after) != nil {
 		return true // cannot be: this package wrote it
 	}
-	switch e.Noun {
-	case nounToken, nounMember, nounGroup, nounRole:
-		return e.Noun == nounToken || e.Before != nil
-	case nounBinding:
+	if e.Noun == nounBinding {
 		return e.After != nil && (e.Before != nil || after.Effect == policy.Deny) // moved, or a new deny
-	case nounAccount:
-		return e.Before != nil && (after.Boundary != before.Boundary || !maps.Equal(after.Labels, before.Labels))
 	}
-	return false
+	return e.Before != nil && (after.Boundary != before.Boundary || !maps.Equal(after.Labels, before.Labels))
 }
 
 // sooner reports whether one end comes before another; the zero time never comes.
