@@ -50,79 +50,49 @@ func (d *Door[T, S]) serve() {
 
 // group runs first and whoever is queued behind it, also those that arrive while it runs, in one transaction.
 func (d *Door[T, S]) group(first *member[T, S]) {
-	members := []*member[T, S]{first}
-	defer func() { settle(members, errEnded) }()
+	r := &relay[T, S]{door: d, members: []*member[T, S]{first}, back: make(chan struct{}, 1)}
+	defer func() { settle(r.members, errEnded) }()
 
-	tx, s, err := d.begin()
-	if err != nil {
-		for len(members) < d.cfg.MaxGroup {
+	var err error
+	if r.tx, r.state, err = d.begin(); err != nil {
+		for len(r.members) < d.cfg.MaxGroup {
 			m := d.queue.pop(false)
 			if m == nil {
 				break
 			}
-			members = append(members, m)
+			r.members = append(r.members, m)
 		}
-		settle(members, err)
+		settle(r.members, err)
 		return
 	}
 
-	good := 0
-	for m := first; ; {
-		if s, err = d.step(m, tx, s); err != nil {
-			_ = guard("rollback", tx.Rollback) // the transaction is lost whatever this returns
-			d.retry(members)
-			return
-		}
-		if m.state == succeeded {
-			good++
-		}
-		if len(members) == d.cfg.MaxGroup {
-			break
-		}
-		if m = d.queue.pop(false); m == nil {
-			break
-		}
-		members = append(members, m)
+	r.run()
+	switch {
+	case r.ended:
+		_ = guard("rollback", r.tx.Rollback) // nobody is told that anything was kept
+		d.shut()
+		return
+	case r.lost != nil:
+		_ = guard("rollback", r.tx.Rollback) // the transaction is lost whatever this returns
+		d.retry(r.members)
+		return
 	}
 
-	if good == 0 {
-		_ = guard("rollback", tx.Rollback) // nothing was kept: there is nothing to lose
-	} else if err := d.finish(tx, s); err != nil {
-		for _, m := range members {
+	if r.good == 0 {
+		_ = guard("rollback", r.tx.Rollback) // nothing was kept: there is nothing to lose
+	} else if err := d.finish(r.tx, r.state); err != nil {
+		for _, m := range r.members {
 			if m.state == refused {
 				// The refusal may rest on rows whose fate is unknown: say both.
 				m.settle(fmt.Errorf("%w (%w)", m.err, err))
 			}
 		}
-		settle(members, err)
+		settle(r.members, err)
 		return
 	}
-	for _, m := range members {
+	for _, m := range r.members {
 		m.settle(m.err)
 	}
-}
-
-// step gives m its turn in an open transaction and returns the candidate after it, which is s unless m succeeded. An error means that the transaction is lost.
-func (d *Door[T, S]) step(m *member[T, S], tx T, s S) (S, error) {
-	if err := guard("savepoint", tx.Savepoint); err != nil {
-		return s, err
-	}
-	out := m.turn(tx, s)
-	if !out.unwound && out.err == nil {
-		if err := guard("release", tx.Release); err != nil {
-			return s, err
-		}
-		m.state = succeeded
-		return out.state, nil
-	}
-	err := guard("rollback to", tx.RollbackTo)
-	switch {
-	case out.unwound:
-		m.settle(nil) // it is on its way out: this only lets it go
-	case err == nil:
-		m.state, m.err = refused, out.err
-	}
-	return s, err
 }
 
 // retry runs the members of a lost transaction again, each in its own: those that had succeeded and the last, which met the loss. Members that failed

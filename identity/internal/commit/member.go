@@ -6,14 +6,14 @@ import (
 )
 
 // member is one call waiting at the door. The door and the calling goroutine take turns: an order goes out on orders, and each order to run is
-// answered by exactly one outcome.
+// answered by exactly one outcome, or by passing the baton on.
 type member[T Txn, S any] struct {
 	ctx      context.Context
 	fn       func(T, S) (S, error)
 	alone    bool
 	leads    bool             // its goroutine serves the door, and takes its own turn without orders
 	orders   chan order[T, S] // to the caller; room for one, so that nobody waits for a caller to wake up
-	outcomes chan outcome[S]  // from the caller
+	outcomes chan outcome[S]  // from the caller, when it is alone in its transaction; made when it is
 
 	place *list.Element // in the queue; nil when not queued; guarded by the queue's mutex
 
@@ -38,6 +38,7 @@ const (
 type order[T Txn, S any] struct {
 	final bool
 	err   error
+	relay *relay[T, S] // of the group that it is in; nil when it is alone
 	tx    T
 	state S
 }
@@ -52,16 +53,19 @@ type outcome[S any] struct {
 func newMember[T Txn, S any](ctx context.Context, fn func(T, S) (S, error), alone bool) *member[T, S] {
 	return &member[T, S]{
 		ctx: ctx, fn: fn, alone: alone,
-		orders:   make(chan order[T, S], 1),
-		outcomes: make(chan outcome[S], 1),
+		orders: make(chan order[T, S], 1),
 	}
 }
 
-// run executes the closure on the calling goroutine and hands the baton back however it ends. There is no recover, so a panic keeps its value and
-// its stack; it goes on only after the door has rolled back, which the final order tells.
+// run executes the closure on the calling goroutine and hands the baton on however it ends. There is no recover, so a panic keeps its value and
+// its stack; it goes on only after its rows are rolled back, which one that is alone learns from the final order.
 func (m *member[T, S]) run(o order[T, S]) {
 	out := outcome[S]{unwound: true}
 	defer func() {
+		if o.relay != nil {
+			o.relay.pass(m, out)
+			return
+		}
 		m.outcomes <- out
 		if out.unwound {
 			<-m.orders
@@ -71,11 +75,12 @@ func (m *member[T, S]) run(o order[T, S]) {
 	out.unwound = false
 }
 
-// turn gives the member the baton and waits until it comes back.
+// turn gives a member that is alone the baton and waits until it comes back.
 func (m *member[T, S]) turn(tx T, s S) outcome[S] {
 	if m.leads {
 		return m.own(tx, s)
 	}
+	m.outcomes = make(chan outcome[S], 1)
 	m.orders <- order[T, S]{tx: tx, state: s}
 	return <-m.outcomes
 }
