@@ -3,6 +3,7 @@
 //
 // One COMMIT costs one fsync, which dwarfs the statements it carries. While one COMMIT runs, callers gather; the next transaction takes
 // whoever has gathered and never waits to fill up, so a single writer pays nothing for the sharing and many writers divide the fsync.
+// When fewer have come than shared the COMMITs before, it yields the processor once to those who are just coming back.
 //
 // The door is generic over the transaction (T) and over the state that the closures read and edit (S). S must be immutable or persistent:
 // a closure is handed the candidate and returns its edited fork, so a closure that fails is undone by forgetting its fork and rolling back to
@@ -71,6 +72,7 @@ type Config[T Txn, S any] struct {
 type Door[T Txn, S any] struct {
 	cfg     Config[T, S]
 	queue   *queue[T, S]
+	last    int           // how many were in the last groups, halved with each; belongs to who serves
 	stopped chan struct{} // closed when the door's goroutine has ended, the last to serve
 }
 

@@ -67,6 +67,7 @@ func (d *Door[T, S]) group(first *member[T, S]) {
 	}
 
 	r.run()
+	d.last = max(len(r.members), d.last/2) // one small group does not mean that the others have left
 	switch {
 	case r.ended:
 		_ = guard("rollback", r.tx.Rollback) // nobody is told that anything was kept

@@ -1,5 +1,7 @@
 package commit
 
+import "runtime"
+
 // relay is one group at work. Who has had its turn ends its own savepoint, opens that of the next and wakes it, and the last one wakes who serves: a turn
 // costs one switch between goroutines, not one there and one back. Only who has the baton touches what is in it.
 type relay[T Txn, S any] struct {
@@ -78,6 +80,11 @@ func (r *relay[T, S]) next() *member[T, S] {
 		return nil
 	}
 	m := r.door.queue.pop(false)
+	if m == nil && len(r.members) < r.door.last {
+		// Who shared the COMMIT before may just have been woken, and be on the way back: another COMMIT costs far more than to let them run.
+		runtime.Gosched()
+		m = r.door.queue.pop(false)
+	}
 	if m == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -49,5 +50,32 @@ func TestGoexitInATurn(t *testing.T) {
 		if len(db.rows) != 0 {
 			t.Errorf("%s %d: stored %v", at.step, at.nth, db.rows)
 		}
+	}
+}
+
+// Callers who come back as soon as they are answered share the next COMMIT as well, also where they can only be woken one after the other.
+func TestCallersComeBackTogether(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const callers, rounds = 8, 50
+	db := newFakeDB()
+	d := open(t, db.config())
+	release := hold(t, d)
+	var all sync.WaitGroup
+	for i := range callers {
+		all.Go(func() {
+			for n := range rounds {
+				if err := d.Do(t.Context(), db.add(i*rounds+n)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	awaitQueue(d, callers)
+	release()
+	all.Wait()
+	d.Close()
+	db.laws(t)
+	if db.commits > 3*rounds { // some are interrupted in the wrong place
+		t.Errorf("%d commits for %d writes of %d callers: groups of %v", db.commits, callers*rounds, callers, db.groups)
 	}
 }
