@@ -133,6 +133,21 @@ func authenticateClient(id *identity.Authority, r *http.Request, values url.Valu
 	return p, nil
 }
 
+// presented is an endpoint at which a client, once authenticated, presents a token.
+func presented(id *identity.Authority, serve func(ctx context.Context, client identity.Principal, token string) (any, *refusal)) http.Handler {
+	return form(id, func(r *http.Request, values url.Values) (any, *refusal) {
+		client, refused := authenticateClient(id, r, values)
+		if refused != nil {
+			return nil, refused
+		}
+		token := values.Get("token")
+		if token == "" {
+			return nil, invalidRequest("token is required")
+		}
+		return serve(r.Context(), client, token)
+	})
+}
+
 func (c client) authenticate(ctx context.Context, id *identity.Authority) (identity.Principal, error) {
 	if c.assertion != "" {
 		return id.AuthenticateClientAssertion(ctx, c.assertion)

@@ -1,8 +1,8 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/claviger-go/claviger/identity"
@@ -19,16 +19,8 @@ import (
 // line, and is left out where the token has all that its account has.
 // token_type_hint is ignored: a token says itself of what type it is.
 func Introspection(id *identity.Authority) http.Handler {
-	return form(id, func(r *http.Request, values url.Values) (any, *refusal) {
-		p, refused := authenticateClient(id, r, values)
-		if refused != nil {
-			return nil, refused
-		}
-		token := values.Get("token")
-		if token == "" {
-			return nil, invalidRequest("token is required")
-		}
-		said, err := id.As(p).In(p.Org()).IntrospectToken(r.Context(), token)
+	return presented(id, func(ctx context.Context, client identity.Principal, token string) (any, *refusal) {
+		said, err := id.As(client).In(client.Org()).IntrospectToken(ctx, token)
 		if err != nil {
 			return nil, refusalOf(err, invalidClient())
 		}

@@ -1,9 +1,9 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/claviger-go/claviger/identity"
 )
@@ -17,16 +17,8 @@ import (
 // gets unsupported_token_type, and is revoked where credentials are managed.
 // token_type_hint is ignored: a token says itself of what type it is.
 func Revocation(id *identity.Authority) http.Handler {
-	return form(id, func(r *http.Request, values url.Values) (any, *refusal) {
-		p, refused := authenticateClient(id, r, values)
-		if refused != nil {
-			return nil, refused
-		}
-		token := values.Get("token")
-		if token == "" {
-			return nil, invalidRequest("token is required")
-		}
-		_, err := id.RevokeOwnToken(r.Context(), p, token)
+	return presented(id, func(ctx context.Context, client identity.Principal, token string) (any, *refusal) {
+		_, err := id.RevokeOwnToken(ctx, client, token)
 		switch {
 		case errors.Is(err, identity.ErrInvalid):
 			return nil, &refusal{status: http.StatusBadRequest, Code: "unsupported_token_type", Description: "only access tokens are revoked here"}
