@@ -35,9 +35,11 @@ type Credential struct {
 	// MadeWith and MadeAt are of an enroll code that an account made for itself: the
 	// credential that it used, empty for a login that the host vouched for, and the
 	// revision at which that was proven. The code is dead as soon as what was proven
-	// then is. MadeAt is 0 for every other credential.
-	MadeWith CredentialID
-	MadeAt   uint64
+	// then is. MadeAt is 0 for every other credential. MadeToken is the "jti" of the
+	// access token that it came with, empty if it came with none.
+	MadeWith  CredentialID
+	MadeAt    uint64
+	MadeToken string
 	// OwnerKind and OwnerState are those of Account, as of the same moment. They are
 	// computed by [OrgAdmin.Credential], [OrgAdmin.Credentials] and
 	// [OrgAdmin.AllCredentials], and empty elsewhere.

@@ -39,8 +39,8 @@ type EnrollCodeSpec struct {
 // ends no later than the credential that was used, and the code is dead, like an access
 // token, once that credential was revoked or disabled or has ended, the account or its
 // org was signed out, the account deactivated, the org suspended, a signing key called
-// compromised, or the fence raised by a restored backup. That one access token was
-// revoked says nothing of the credential, nor of the code.
+// compromised, or the fence raised by a restored backup; and once the access token that
+// it made the code with was revoked. That this token ended by itself ends no code.
 //
 // A code that somebody makes for another account stands, like an invitation, on that
 // account and on itself: what becomes of its maker later does not end it, since it was
@@ -89,6 +89,9 @@ func (c *change) newEnrollCode(a Account, spec EnrollCodeSpec) (CredentialSecret
 	code := Credential{Type: EnrollCode, Name: spec.Name, KeyUntil: key.ValidUntil}
 	if maker := c.who.as(a.ID); maker != nil {
 		code.MadeWith, code.MadeAt = maker.credential, maker.issued
+		if maker.tokenKey != "" { // that of a delegation is its subject's
+			code.MadeToken = maker.tokenID
+		}
 	}
 	return c.addSecret(a, code, spec.Validity, "")
 }
@@ -99,7 +102,30 @@ func (c Credential) maker(a *Authority) *principal {
 	if c.MadeAt == 0 {
 		return nil
 	}
-	return &principal{a: a, way: WayEnrollCode, org: c.Org, account: c.Account, credential: c.MadeWith, issued: c.MadeAt}
+	p := &principal{a: a, way: WayEnrollCode, org: c.Org, account: c.Account, credential: c.MadeWith, issued: c.MadeAt}
+	if c.MadeToken != "" {
+		p.tokenID, p.tokenKey = c.MadeToken, tokenKey(c.Account, c.MadeToken)
+	}
+	return p
+}
+
+// codesMadeWith is when the last enroll code ends that an account made for itself with
+// one access token; the zero time if there is none.
+func (c *change) codesMadeWith(org OrgID, account AccountID, tokenID string) (end time.Time, err error) {
+	if c.rehearsed() { // on what is in memory, which does not know them
+		return end, nil
+	}
+	codes := CredentialFilter{Account: account, Type: EnrollCode}.query()
+	codes.Org = org
+	for code, err := range c.credentials(codes) {
+		if err != nil {
+			return end, err
+		}
+		if code.MadeToken == tokenID && code.unended(c.at) && code.ValidUntil.After(end) {
+			end = code.ValidUntil
+		}
+	}
+	return end, nil
 }
 
 // EnrollKeySpec is a public key with the proof that who adds it has the private

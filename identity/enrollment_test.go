@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -269,6 +270,61 @@ func TestSec38_EnrollCodesDieWithWhatMadeThem(t *testing.T) {
 				t.Errorf("the code that another made: %v", err)
 			}
 		})
+	}
+}
+
+// TestSec38_EnrollCodesDieWithTheirToken: an access token that was revoked by itself takes
+// the codes with it that its account made with it, and no others, whether or not it had
+// ended by then, for as long as they would have lived; a token that ends takes none.
+func TestSec38_EnrollCodesDieWithTheirToken(t *testing.T) {
+	type scene struct {
+		*world
+		org     identity.OrgID
+		account identity.AccountID
+		raw, id string
+	}
+	for name, revoke := range map[string]func(s scene) (bool, error){
+		"by its text":               func(s scene) (bool, error) { return s.in(s.org).RevokeToken(s.ctx, s.raw) },
+		"by its id":                 func(s scene) (bool, error) { return s.in(s.org).RevokeTokenID(s.ctx, s.account, s.id) },
+		"by another of the account": func(s scene) (bool, error) { return s.as(s.org, s.account).RevokeToken(s.ctx, s.raw) },
+	} {
+		for _, late := range []time.Duration{0, 2 * time.Hour} {
+			t.Run(fmt.Sprint(name, " after ", late), func(t *testing.T) {
+				w := open(t)
+				org := w.org("acme")
+				sa, key := w.service(org, "sa")
+				with := func(raw string) enroller {
+					self := w.id.As(must(w.id.Authenticate(w.ctx, raw))(t)).In(org)
+					return w.holding(org, must(self.NewEnrollCode(w.ctx, sa.ID, identity.EnrollCodeSpec{Validity: 48 * time.Hour}))(t))
+				}
+				raw, second := w.bearer(sa, key), w.bearer(sa, key)
+				s := scene{w, org, sa.ID, raw, must(w.id.Authenticate(w.ctx, raw))(t).TokenID()}
+				own, seconds := with(raw), with(second)
+				w.clock.advance(late)
+				if err := last(own.spec()); err != nil {
+					t.Fatalf("before: %v", err)
+				}
+				if !must(revoke(s))(t) {
+					t.Fatal("nothing changed")
+				}
+				for range 3 {
+					for what, err := range map[string]error{"key": own.enroll(), "challenge": last(own.spec())} {
+						if !errors.Is(err, identity.ErrUnauthenticated) || !errors.Is(err, identity.ErrRevoked) || identity.PublicText(err) != "unauthenticated" {
+							t.Errorf("%s: %v", what, err)
+						}
+					}
+					w.clock.advance(2 * time.Hour) // past the life of any token; another one that is revoked forgets those
+					must(w.in(org).RevokeTokenID(w.ctx, sa.ID, fmt.Sprint("t", w.id.Revision())))(t)
+					w.reopen()
+				}
+				if must(revoke(s))(t) {
+					t.Error("again, and something changed")
+				}
+				if err := seconds.enroll(); err != nil {
+					t.Errorf("the code of another token: %v", err)
+				}
+			})
+		}
 	}
 }
 

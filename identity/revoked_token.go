@@ -17,7 +17,7 @@ type RevokedToken struct {
 	Org       OrgID
 	Account   AccountID // the "sub" of the token
 	ID        string    // its "jti"
-	Until     time.Time // it cannot live longer: from here on the row is not needed
+	Until     time.Time // neither it nor an enroll code that was made with it lives longer: from here on the row is not needed
 	RevokedAt time.Time
 	Revision  uint64
 }
@@ -37,7 +37,8 @@ const longestToken = time.Hour
 // the credential as they are: whoever proves itself again gets another one. It
 // reports whether that changed anything; a token that is dead already stays so.
 // Tokens that were made from it, by [Authority.IssueToken] or
-// [Authority.Delegate], are others, and live on.
+// [Authority.Delegate], are others, and live on. An enroll code that the account made
+// for itself with it ends, also if the token itself has ended by then.
 //
 // Its own tokens an account may always revoke. Otherwise, through As, it needs
 // identity:tokens.revoke and what it takes to narrow the account. It fails with
@@ -55,7 +56,8 @@ func (o *OrgAdmin) RevokeToken(ctx context.Context, raw string) (changed bool, e
 // identity:tokens.revoke: the text of one's own token proves that there is one, its
 // name does not. Whether there
 // is such a token is not known. What is remembered of it is forgotten an hour
-// later: no access token lives longer.
+// later, no access token lives longer, or with the last enroll code that was made
+// with it.
 func (o *OrgAdmin) RevokeTokenID(ctx context.Context, account AccountID, id string) (changed bool, err error) {
 	switch {
 	case !account.valid():
@@ -71,7 +73,7 @@ func (o *OrgAdmin) RevokeTokenID(ctx context.Context, account AccountID, id stri
 }
 
 // readToken is what there is to revoke of a text: zero if that is no token of this
-// org, and without an account if the token is dead already.
+// org, and until now if the token is dead already.
 func (o *OrgAdmin) readToken(raw string) (RevokedToken, error) {
 	if err := o.checkActor(); err != nil {
 		return RevokedToken{}, err
@@ -80,7 +82,7 @@ func (o *OrgAdmin) readToken(raw string) (RevokedToken, error) {
 	claims, err := o.a.verifier.Verify(inst.ring.keys, raw, now)
 	if errors.Is(err, token.ErrExpired) {
 		if claims, err = o.a.verifier.InsecureVerifyExpired(inst.ring.keys, raw, now); err == nil && OrgID(claims.Org) == o.org {
-			return RevokedToken{Until: now}, nil
+			return named(claims, now), nil
 		}
 		return RevokedToken{}, nil
 	}
@@ -90,10 +92,11 @@ func (o *OrgAdmin) readToken(raw string) (RevokedToken, error) {
 	case claims.Incarnation != inst.row.Incarnation:
 		return RevokedToken{Until: now}, nil
 	}
-	return RevokedToken{
-		Account: AccountID(strings.Clone(claims.Subject)), ID: strings.Clone(claims.ID),
-		Until: time.Unix(claims.Expiry, 0).Add(o.a.cfg.Skew).UTC(),
-	}, nil
+	return named(claims, time.Unix(claims.Expiry, 0).Add(o.a.cfg.Skew).UTC()), nil
+}
+
+func named(claims token.Claims, until time.Time) RevokedToken {
+	return RevokedToken{Account: AccountID(strings.Clone(claims.Subject)), ID: strings.Clone(claims.ID), Until: until}
 }
 
 func (o *OrgAdmin) revokeToken(ctx context.Context, op string, revoked RevokedToken) (changed bool, err error) {
@@ -109,7 +112,16 @@ func (o *OrgAdmin) revokeToken(ctx context.Context, op string, revoked RevokedTo
 }
 
 func (c *change) revokeToken(org OrgID, row RevokedToken) (changed bool, err error) {
-	dead := row.Account == "" && !row.Until.IsZero()
+	if row.Account != "" {
+		codes, err := c.codesMadeWith(org, row.Account, row.ID)
+		if err != nil {
+			return false, err
+		}
+		if codes.After(row.Until) {
+			row.Until = codes
+		}
+	}
+	dead := !row.Until.IsZero() && !row.Until.After(c.at)
 	allowed := func() error { return c.permit(policy.Root) }
 	if !c.who.system && c.op == "RevokeToken" && (dead || c.who.is(row.Account)) {
 		allowed = c.alive
@@ -151,7 +163,7 @@ func (c *change) revokeToken(org OrgID, row RevokedToken) (changed bool, err err
 // revocations are the revoked tokens of an org: by their keys, when they are
 // forgotten, in Unix microseconds. A new table is begun now and then with those
 // that are not forgotten yet, so that they never outnumber what was revoked within
-// a little more than the life of a token.
+// a little more than the life of a token, or of the enroll codes made with it.
 type revocations struct {
 	paged.Table[int64]
 	begun int64 // Unix microseconds

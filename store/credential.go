@@ -25,7 +25,7 @@ func credentialTable() table[identity.Credential, identity.CredentialID, credent
 			org:    "org_id",
 			key:    []string{"id"},
 			columns: []string{"org_id", "id", "account_id", "type", "state", "valid_until", "ends_at", "min_revision", "name",
-				"public_key", "thumbprint", "proven", "algorithms", "successor", "digest", "permissions", "path", "networks", "last_used", "key_until", "made_with", "made_at",
+				"public_key", "thumbprint", "proven", "algorithms", "successor", "digest", "permissions", "path", "networks", "last_used", "key_until", "made_with", "made_at", "made_token",
 				"created_at", "created_by", "updated_at", "updated_by", "revision"},
 			fields: map[identity.Field]string{
 				identity.FieldID:         "id",

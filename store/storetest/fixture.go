@@ -99,7 +99,7 @@ func credential(of identity.OrgID, i int) identity.Credential {
 		Type: identity.PublicKey, Name: long(i, 255), State: identity.CredentialRetiring,
 		PublicKey: []byte{0, 0xff, byte(i), '\''}, Thumbprint: fmt.Sprintf("thumb-%d", i), Proven: true,
 		Digest: []byte{0, 0xff, byte(i)}, Permissions: []string{hostile}, Path: policy.Root, Networks: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")},
-		ValidUntil: at(i), EndsAt: at(i + 1), LastUsed: at(i + 2), KeyUntil: at(i + 4), Algorithms: []string{"PS256", hostile}, Successor: "cr_next", MadeWith: "cr_used", MadeAt: uint64(i) + 2, MinRevision: uint64(i) + 1, Meta: meta(i)}
+		ValidUntil: at(i), EndsAt: at(i + 1), LastUsed: at(i + 2), KeyUntil: at(i + 4), Algorithms: []string{"PS256", hostile}, Successor: "cr_next", MadeWith: "cr_used", MadeAt: uint64(i) + 2, MadeToken: "01j", MinRevision: uint64(i) + 1, Meta: meta(i)}
 }
 
 func signingKey(_ identity.OrgID, i int) identity.SigningKey {
