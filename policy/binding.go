@@ -91,7 +91,7 @@ func (d *Draft) PutBinding(b Binding) error {
 	slot := d.s.bindings.add(d.own, h, b.ID)
 	if b.Start != 0 || b.End != 0 || b.Reach != "" || b.Condition != "" || b.Eligible {
 		row.role |= flagTerms
-		l := &terms{pos: slot % pageSize, start: b.Start, end: b.End, reach: b.Reach, eligible: b.Eligible}
+		l := &terms{start: b.Start, end: b.End, reach: b.Reach, eligible: b.Eligible}
 		if b.Condition != "" {
 			l.condition = d.s.conditions.intern(b.Condition)
 		}

@@ -19,7 +19,7 @@ func (s *Snapshot) Size() int64 {
 	}
 	perRole := 8 * s.cat.words() // contents, in the usual case that all of it can be read
 	n += s.defined + perRole*max(0, s.roles.held()-s.codeRoles())
-	n += s.terms.used*int(reflect.TypeFor[terms]().Size()) + 8*int(s.terms.dir.len())
+	n += s.terms.used*int(reflect.TypeFor[placed[terms]]().Size()) + 8*int(s.terms.dir.len())
 	n += s.labels.size()
 	n += 4 * (len(s.root) + len(s.including))
 	return int64(n)

@@ -36,7 +36,7 @@ func TestSizeCountsAsItGoes(t *testing.T) {
 		labelled, labels, labelText := 0, 0, 0
 		for _, p := range s.labels.dir.all() {
 			for _, l := range p.list {
-				labelled, labels, labelText = labelled+1, labels+len(l.labels), labelText+textOf(l.labels)
+				labelled, labels, labelText = labelled+1, labels+len(l.value), labelText+textOf(l.value)
 			}
 		}
 		if labelled != s.labels.used || labels != s.labels.each || labelText != s.labels.text {

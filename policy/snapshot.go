@@ -15,8 +15,8 @@ type Snapshot struct {
 	scopes   table[scopeRow]
 	roles    table[roleRow]
 	bindings table[bindingRow]
-	terms    termsTable
-	labels   labelsTable // by the slots of subjects
+	terms    sparse[terms] // by the slots of bindings
+	labels   labelsTable   // by the slots of subjects
 
 	// system holds the entries of the system groups and of the groups these are in, by the kind of account they apply to:
 	// keeping them out of every account's own entries makes a change of them independent of the number of accounts.
@@ -266,8 +266,8 @@ func (s *Snapshot) NextBoundary(now int64) (int64, bool) {
 		return next, found
 	}
 	for _, p := range s.terms.dir.all() {
-		for i := range p.list {
-			for _, t := range [2]int64{p.list[i].start, p.list[i].end} {
+		for _, l := range p.list {
+			for _, t := range [2]int64{l.value.start, l.value.end} {
 				if t != 0 && t > now && (!found || t < next) {
 					next, found = t, true
 				}
