@@ -28,37 +28,10 @@ type Claim struct {
 // organisation, an allow must reach them all, and a deny counts that reaches any. A role that does not exist and an account that
 // does not are not covered.
 //
-// missing names a permission or pattern that is not held; for a role that does not exist it is the role's id.
+// missing names a permission or pattern that is not held; for a role that does not exist it is the role's id. Whoever claims much
+// of one account asks a [Coverage].
 func (s *Snapshot) Covers(c Claim) (missing string, ok bool) {
-	if s == nil {
-		return "*", false
-	}
-	role := c.Definition
-	if role == nil {
-		r, exists := s.Role(c.Role)
-		if !exists {
-			return c.Role, false
-		}
-		role = &r
-	}
-	own := s.grantsOf(c.Account)
-	if own == nil || c.Scope.IsZero() {
-		return "*", false
-	}
-	if !c.Limits.leavesPath(c.Scope) {
-		return "*", false
-	}
-	h := s.holding()
-	h.note(role)
-	h.cut(own, c.Limits)
-	for _, g := range [2]grants{own, s.system[own.kind()]} {
-		for _, e := range g.entries() {
-			if b := s.bindings.row(uint32(e) & slotBits); s.weighs(&c, uint32(e)&slotBits) {
-				h.use(b.role>>2, b.deny())
-			}
-		}
-	}
-	return h.lacks(role)
+	return s.Coverage(c.Account, c.Limits).Covers(c)
 }
 
 // weighs reports whether a binding of the account counts for or against a claim.

@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// Coverage answers many claims of one account as [Snapshot.Covers] does. It looks, for each, only at the bindings that are made
-// at the claim's scope or above and at the denies, and it compares the same roles once. It is not safe for concurrent use.
+// Coverage answers the claims of one account; what an answer means, [Snapshot.Covers] says. It looks, for each, only at the
+// bindings that are made at the claim's scope or above and at the denies, and it compares the same roles once. It is not safe for
+// concurrent use.
 type Coverage struct {
 	s      *Snapshot
 	own    grants
