@@ -37,26 +37,19 @@ func (t *tool) accounts() *cobra.Command {
 }
 
 func (t *tool) accountList() *cobra.Command {
-	var org orgFlag
 	var kind, state, prefix string
-	cmd := t.command(leaf{use: "list --org ORG [--kind KIND] [--state STATE] [--name-prefix TEXT]", short: "List the accounts of an org",
-		required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	cmd := t.inOrg(leaf{use: "list --org ORG [--kind KIND] [--state STATE] [--name-prefix TEXT]", short: "List the accounts of an org"},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&kind, "kind", "", "only these: user or service-account")
 			f.StringVar(&state, "state", "", "only these: invited, active, inactive, archived or deleted")
 			f.StringVar(&prefix, "name-prefix", "", "only those whose name begins so")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			found := in.AllAccounts(ctx, identity.AccountFilter{
 				Kind: identity.AccountKind(kind), State: identity.AccountState(state), NamePrefix: prefix,
 			})
 			return s.out.list(accountRow(identity.Account{}), rowsOf(found, accountRow))
-		}})
+		})
 	complete(cmd, "kind", string(identity.User), string(identity.ServiceAccount))
 	complete(cmd, "state", string(identity.AccountInvited), string(identity.AccountActive), string(identity.AccountInactive),
 		string(identity.AccountArchived), string(identity.AccountDeleted))
@@ -84,12 +77,9 @@ func (t *tool) accountState(verb, short string, final bool, call func(*identity.
 }
 
 func (t *tool) userCreate() *cobra.Command {
-	var org orgFlag
 	var spec identity.UserSpec
-	return t.command(leaf{use: "create-user EMAIL --org ORG [--display-name TEXT] [--role ROLE]…", short: "Make a user", args: 1,
-		required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	return t.inOrg(leaf{use: "create-user EMAIL --org ORG [--display-name TEXT] [--role ROLE]…", short: "Make a user", args: 1},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&spec.DisplayName, "display-name", "", "what people read")
 			f.StringVar(&spec.Description, "description", "", "free text")
 			f.StringVar(&spec.External.Issuer, "external-issuer", "", "issuer of the host's login")
@@ -98,30 +88,24 @@ func (t *tool) userCreate() *cobra.Command {
 			f.BoolVar(&spec.Inactive, "inactive", false, "make it inactive")
 			f.StringArrayVar(&spec.Roles, "role", nil, "bind this role for the whole org; may be repeated")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			spec.Email = s.args[0]
 			made, err := in.CreateUser(ctx, spec)
 			if err != nil {
 				return err
 			}
 			return s.out.one(accountRow(made.Account))
-		}})
+		})
 }
 
 func (t *tool) serviceCreate() *cobra.Command {
-	var org orgFlag
 	var spec identity.ServiceAccountSpec
 	var key string
 	var validity span
-	return t.command(leaf{use: "create-service NAME --org ORG --validity DURATION [--public-key FILE|-] [--role ROLE]…", short: "Make a service account",
+	return t.inOrg(leaf{use: "create-service NAME --org ORG --validity DURATION [--public-key FILE|-] [--role ROLE]…", short: "Make a service account",
 		long: "Make a service account. Its private key stays with who made it: --public-key names a PEM file with the public half, - the standard input.",
-		args: 1, required: []string{"org", "validity"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+		args: 1, required: []string{"validity"}},
+		func(f *pflag.FlagSet) {
 			f.Var(&validity, "validity", "how long it lives, like 90d")
 			f.StringVar(&key, "public-key", "", "PEM file of its public key; - is the standard input")
 			f.StringVar(&spec.KeyName, "key-name", "", "what to call that key")
@@ -131,21 +115,18 @@ func (t *tool) serviceCreate() *cobra.Command {
 			f.BoolVar(&spec.Inactive, "inactive", false, "make it inactive")
 			f.StringArrayVar(&spec.Roles, "role", nil, "bind this role for the whole org; may be repeated")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
+			pem, err := s.pem(key)
 			if err != nil {
 				return err
 			}
-			spec.Name, spec.Validity = s.args[0], validity.duration()
-			if spec.UnprovenPublicKey, err = s.pem(key); err != nil {
-				return err
-			}
+			spec.Name, spec.Validity, spec.UnprovenPublicKey = s.args[0], validity.duration(), pem
 			made, err := in.CreateServiceAccount(ctx, spec)
 			if err != nil {
 				return err
 			}
 			return s.out.one(append(accountRow(made.Account), field{"key", string(made.Key.ID), false}))
-		}})
+		})
 }
 
 // maxPEM is more than any public key that is accepted takes.

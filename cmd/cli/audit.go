@@ -76,22 +76,13 @@ func (f *eventFlags) events(ctx context.Context, in *identity.OrgAdmin) func(fun
 }
 
 func (t *tool) auditList() *cobra.Command {
-	var org orgFlag
 	var flags eventFlags
-	return t.command(leaf{
-		use:      "list --org ORG [--after SEQ] [--since TIME] [--until TIME] [--noun NOUN] [--id ID] [--verb VERB] [--actor ACTOR] [--newest] [--limit N]",
-		short:    "List what happened in an org, oldest first",
-		long:     "List what happened in an org, oldest first. With -o json each line is a whole event, with what was before and after.",
-		required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
-			flags.add(f)
-		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+	return t.inOrg(leaf{
+		use:   "list --org ORG [--after SEQ] [--since TIME] [--until TIME] [--noun NOUN] [--id ID] [--verb VERB] [--actor ACTOR] [--newest] [--limit N]",
+		short: "List what happened in an org, oldest first",
+		long:  "List what happened in an org, oldest first. With -o json each line is a whole event, with what was before and after."},
+		flags.add,
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			return s.out.list(eventRow(identity.Event{}), rowsOf(flags.events(ctx, in), eventRow))
-		}})
+		})
 }

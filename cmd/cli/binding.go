@@ -36,34 +36,23 @@ func (t *tool) bindings() *cobra.Command {
 }
 
 func (t *tool) onBinding(l leaf, run func(context.Context, *session, *identity.OrgAdmin, identity.BindingID) error) *cobra.Command {
-	var org orgFlag
-	l.args, l.required, l.flags = 1, []string{"org"}, org.add
-	l.run = func(ctx context.Context, s *session) error {
-		in, err := s.in(ctx, org)
-		if err != nil {
-			return err
-		}
+	l.args = 1
+	return t.inOrg(l, nil, func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 		return run(ctx, s, in, identity.BindingID(s.args[0]))
-	}
-	return t.command(l)
+	})
 }
 
 func (t *tool) bindingList() *cobra.Command {
-	var org orgFlag
 	var who, what string
 	var scope place
-	return t.command(leaf{use: "list --org ORG [--subject SUBJECT] [--role ROLE] [--scope PATH]", short: "List the bindings of an org", required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	return t.inOrg(leaf{use: "list --org ORG [--subject SUBJECT] [--role ROLE] [--scope PATH]", short: "List the bindings of an org"},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&who, "subject", "", "only those of this account, or of group:NAME")
 			f.StringVar(&what, "role", "", "only those of this role: code:NAME, or the id or name of a stored one")
 			f.Var(&scope, "scope", "only those made exactly here")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
+			var err error
 			filter := identity.BindingFilter{Scope: scope.Path}
 			if who != "" {
 				if filter.Subject, err = subject(ctx, in, who); err != nil {
@@ -76,36 +65,28 @@ func (t *tool) bindingList() *cobra.Command {
 				}
 			}
 			return s.out.list(bindingRow(identity.Binding{}), rowsOf(in.AllBindings(ctx, filter), bindingRow))
-		}})
+		})
 }
 
 func (t *tool) bindingOver() *cobra.Command {
-	var org orgFlag
-	return t.command(leaf{use: "over PATH --org ORG", short: "List the bindings that cover a path: those at it, then those above it",
-		args: 1, required: []string{"org"}, flags: func(f *pflag.FlagSet) { org.add(f) },
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+	return t.inOrg(leaf{use: "over PATH --org ORG", short: "List the bindings that cover a path: those at it, then those above it", args: 1}, nil,
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			at, err := pathArg(s.args[0])
 			if err != nil {
 				return err
 			}
 			return s.out.list(bindingRow(identity.Binding{}), rowsOf(in.BindingsOver(ctx, at), bindingRow))
-		}})
+		})
 }
 
 func (t *tool) bindingCreate() *cobra.Command {
-	var org orgFlag
 	var who string
 	var spec identity.BindingSpec
 	var scope place
 	var start, end moment
-	return t.command(leaf{use: "create --org ORG --subject SUBJECT --role ROLE --scope PATH [--deny] [--start TIME] [--end TIME]",
-		short: "Give a role to an account or a group, or deny it", required: []string{"org", "subject", "role", "scope"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	return t.inOrg(leaf{use: "create --org ORG --subject SUBJECT --role ROLE --scope PATH [--deny] [--start TIME] [--end TIME]",
+		short: "Give a role to an account or a group, or deny it", required: []string{"subject", "role", "scope"}},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&who, "subject", "", "id, e-mail address or name of an account, or group:NAME")
 			f.StringVar(&spec.Role, "role", "", "name or id of a role")
 			f.Var(&scope, "scope", "this and everything under it; / is the whole org")
@@ -116,19 +97,16 @@ func (t *tool) bindingCreate() *cobra.Command {
 			f.StringVar(&spec.Condition, "condition", "", "in the language of the host")
 			f.BoolVar(&spec.Immutable, "immutable", false, "only the host can delete it")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
+			given, err := subject(ctx, in, who)
 			if err != nil {
 				return err
 			}
-			if spec.Subject, err = subject(ctx, in, who); err != nil {
-				return err
-			}
-			spec.Scope, spec.Start, spec.End, spec.Reason = scope.Path, start.Time, end.Time, s.reason
+			spec.Subject, spec.Scope, spec.Start, spec.End, spec.Reason = given, scope.Path, start.Time, end.Time, s.reason
 			made, err := in.CreateBinding(ctx, spec)
 			if err != nil {
 				return err
 			}
 			return s.out.one(bindingRow(made.Binding))
-		}})
+		})
 }

@@ -12,20 +12,14 @@ import (
 )
 
 func (t *tool) explain() *cobra.Command {
-	var org orgFlag
 	var resource string
-	return t.command(leaf{use: "explain ACCOUNT PERMISSION PATH --org ORG [--resource-org ORG]", short: "Say whether an account may do something, and why",
+	return t.inOrg(leaf{use: "explain ACCOUNT PERMISSION PATH --org ORG [--resource-org ORG]", short: "Say whether an account may do something, and why",
 		long: "Say whether an account may do something, as if it logged in now, and why: every binding with how it fared, and for a no what would have to be granted. The exit code is 0 for yes and 3 for no.",
-		args: 3, required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+		args: 3},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&resource, "resource-org", "", "org of the resource, for an operator of the system org; default the account's own")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			q, err := s.ask(s.args[1], s.args[2])
 			if err != nil {
 				return err
@@ -59,7 +53,7 @@ func (t *tool) explain() *cobra.Command {
 				err = errNo
 			}
 			return err
-		}})
+		})
 }
 
 // verdict prints the answer and, below it, everything it rests on.

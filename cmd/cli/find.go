@@ -17,15 +17,6 @@ func (f *orgFlag) add(flags *pflag.FlagSet) {
 	flags.StringVar((*string)(f), "org", "", "slug or id of the org")
 }
 
-// in opens the org that was named.
-func (s *session) in(ctx context.Context, f orgFlag) (*identity.OrgAdmin, error) {
-	org, err := s.org(ctx, string(f))
-	if err != nil {
-		return nil, err
-	}
-	return s.sys.In(org.ID), nil
-}
-
 // org finds an org by its id or its slug.
 func (s *session) org(ctx context.Context, ref string) (identity.Org, error) {
 	if id, err := identity.ParseID[identity.Org](ref); err == nil {
@@ -141,13 +132,10 @@ func roleRef(ctx context.Context, in *identity.OrgAdmin, ref string) (identity.R
 	return identity.RoleRef(r.ID), err
 }
 
-// onOne makes a command about one thing of an org, which it finds by its first
-// argument.
-func onOne[T any](t *tool, l leaf, flags func(*pflag.FlagSet), find func(context.Context, *identity.OrgAdmin, string) (T, error),
-	run func(context.Context, *session, *identity.OrgAdmin, T) error,
-) *cobra.Command {
+// inOrg makes a command about one org, which --org names.
+func (t *tool) inOrg(l leaf, flags func(*pflag.FlagSet), run func(context.Context, *session, *identity.OrgAdmin) error) *cobra.Command {
 	var org orgFlag
-	l.args, l.required = max(l.args, 1), append([]string{"org"}, l.required...)
+	l.required = append([]string{"org"}, l.required...)
 	l.flags = func(f *pflag.FlagSet) {
 		org.add(f)
 		if flags != nil {
@@ -155,15 +143,26 @@ func onOne[T any](t *tool, l leaf, flags func(*pflag.FlagSet), find func(context
 		}
 	}
 	l.run = func(ctx context.Context, s *session) error {
-		in, err := s.in(ctx, org)
+		found, err := s.org(ctx, string(org))
 		if err != nil {
 			return err
 		}
+		return run(ctx, s, s.sys.In(found.ID))
+	}
+	return t.command(l)
+}
+
+// onOne makes a command about one thing of an org, which it finds by its first
+// argument.
+func onOne[T any](t *tool, l leaf, flags func(*pflag.FlagSet), find func(context.Context, *identity.OrgAdmin, string) (T, error),
+	run func(context.Context, *session, *identity.OrgAdmin, T) error,
+) *cobra.Command {
+	l.args = max(l.args, 1)
+	return t.inOrg(l, flags, func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 		found, err := find(ctx, in, s.args[0])
 		if err != nil {
 			return err
 		}
 		return run(ctx, s, in, found)
-	}
-	return t.command(l)
+	})
 }

@@ -37,42 +37,30 @@ func (t *tool) groups() *cobra.Command {
 }
 
 func (t *tool) groupList() *cobra.Command {
-	var org orgFlag
 	var prefix string
-	return t.command(leaf{use: "list --org ORG [--name-prefix TEXT]", short: "List the groups of an org", required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	return t.inOrg(leaf{use: "list --org ORG [--name-prefix TEXT]", short: "List the groups of an org"},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&prefix, "name-prefix", "", "only those whose name begins so")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			return s.out.list(groupRow(identity.Group{}), rowsOf(in.AllGroups(ctx, identity.GroupFilter{NamePrefix: prefix}), groupRow))
-		}})
+		})
 }
 
 func (t *tool) groupCreate() *cobra.Command {
-	var org orgFlag
 	var spec identity.GroupSpec
-	return t.command(leaf{use: "create NAME --org ORG [--description TEXT]", short: "Make an empty group", args: 1, required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	return t.inOrg(leaf{use: "create NAME --org ORG [--description TEXT]", short: "Make an empty group", args: 1},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&spec.Description, "description", "", "free text")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			spec.Name = s.args[0]
 			made, err := in.CreateGroup(ctx, spec)
 			if err != nil {
 				return err
 			}
 			return s.out.one(groupRow(made.Group))
-		}})
+		})
 }
 
 // onGroup makes a command about one group, which it finds by its first argument.

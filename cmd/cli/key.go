@@ -37,19 +37,13 @@ func publicKeys() material {
 }
 
 func (t *tool) keyList() *cobra.Command {
-	var org orgFlag
 	var of, state string
-	return t.command(leaf{use: "list --org ORG [--account ACCOUNT] [--state STATE]", short: "List the keys of an org", required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	return t.inOrg(leaf{use: "list --org ORG [--account ACCOUNT] [--state STATE]", short: "List the keys of an org"},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&of, "account", "", "only those of this account")
 			f.StringVar(&state, "state", "", "only these: active, disabled, revoked, …")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			filter := identity.CredentialFilter{State: identity.CredentialState(state)}
 			if of != "" {
 				a, err := account(ctx, in, of)
@@ -66,7 +60,7 @@ func (t *tool) keyList() *cobra.Command {
 				}
 			}
 			return s.out.list(keyRow(identity.Credential{}), rowsOf(keys, keyRow))
-		}})
+		})
 }
 
 func (t *tool) keyAdd() *cobra.Command {

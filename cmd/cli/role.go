@@ -35,21 +35,15 @@ func (t *tool) roles() *cobra.Command {
 }
 
 func (t *tool) roleList() *cobra.Command {
-	var org orgFlag
 	var state string
-	cmd := t.command(leaf{use: "list --org ORG [--state STATE]", short: "List the stored roles of an org", required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	cmd := t.inOrg(leaf{use: "list --org ORG [--state STATE]", short: "List the stored roles of an org"},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&state, "state", "", "only these: active or archived")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			found := in.AllRoles(ctx, identity.RoleFilter{State: identity.RoleState(state)})
 			return s.out.list(roleRow(identity.Role{}), rowsOf(found, roleRow))
-		}})
+		})
 	complete(cmd, "state", string(identity.RoleActive), string(identity.RoleArchived))
 	return cmd
 }
@@ -78,22 +72,16 @@ func (l *roleLists) add(f *pflag.FlagSet) {
 }
 
 func (t *tool) roleCreate() *cobra.Command {
-	var org orgFlag
 	var lists roleLists
 	var spec identity.RoleSpec
-	return t.command(leaf{use: "create NAME --org ORG [--permission PERMISSION]… [--include ROLE]…", short: "Make a role", args: 1, required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	return t.inOrg(leaf{use: "create NAME --org ORG [--permission PERMISSION]… [--include ROLE]…", short: "Make a role", args: 1},
+		func(f *pflag.FlagSet) {
 			lists.add(f)
 			f.StringVar(&spec.DisplayName, "display-name", "", "what people read")
 			f.StringVar(&spec.Description, "description", "", "free text")
 		},
-		run: func(ctx context.Context, s *session) error {
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			if err := s.alone("a role cannot be made"); err != nil {
-				return err
-			}
-			in, err := s.in(ctx, org)
-			if err != nil {
 				return err
 			}
 			spec.Name, spec.Permissions, spec.Exclusions = s.args[0], lists.permissions, lists.exclusions
@@ -103,7 +91,7 @@ func (t *tool) roleCreate() *cobra.Command {
 				return err
 			}
 			return s.out.one(roleRow(made.Role))
-		}})
+		})
 }
 
 func (t *tool) roleUpdate() *cobra.Command {

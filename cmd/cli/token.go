@@ -54,20 +54,14 @@ func (t *tool) tokens() *cobra.Command {
 }
 
 func (t *tool) tokenList() *cobra.Command {
-	var org orgFlag
 	var of, kind, state string
-	cmd := t.command(leaf{use: "list --org ORG [--account ACCOUNT] [--type TYPE] [--state STATE]", short: "List the tokens of an org", required: []string{"org"},
-		flags: func(f *pflag.FlagSet) {
-			org.add(f)
+	cmd := t.inOrg(leaf{use: "list --org ORG [--account ACCOUNT] [--type TYPE] [--state STATE]", short: "List the tokens of an org"},
+		func(f *pflag.FlagSet) {
 			f.StringVar(&of, "account", "", "only those of this account")
 			f.StringVar(&kind, "type", "", "only these: api-token or client-secret")
 			f.StringVar(&state, "state", "", "only these: active, disabled, held, revoked, …")
 		},
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			filter := identity.CredentialFilter{Type: identity.CredentialType(kind), State: identity.CredentialState(state)}
 			if of != "" {
 				a, err := account(ctx, in, of)
@@ -84,7 +78,7 @@ func (t *tool) tokenList() *cobra.Command {
 				}
 			}
 			return s.out.list(tokenRow(identity.Credential{}), rowsOf(found, tokenRow))
-		}})
+		})
 	complete(cmd, "type", string(identity.APIToken), string(identity.ClientSecret))
 	return cmd
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/claviger-go/claviger/identity"
 )
@@ -17,14 +16,8 @@ func holderRow(h identity.Holder) row {
 }
 
 func (t *tool) whoCan() *cobra.Command {
-	var org orgFlag
-	return t.command(leaf{use: "who-can PERMISSION PATH --org ORG", short: "List the accounts that may do something",
-		args: 2, required: []string{"org"}, flags: func(f *pflag.FlagSet) { org.add(f) },
-		run: func(ctx context.Context, s *session) error {
-			in, err := s.in(ctx, org)
-			if err != nil {
-				return err
-			}
+	return t.inOrg(leaf{use: "who-can PERMISSION PATH --org ORG", short: "List the accounts that may do something", args: 2}, nil,
+		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			q, err := s.ask(s.args[0], s.args[1])
 			if err != nil {
 				return err
@@ -38,7 +31,7 @@ func (t *tool) whoCan() *cobra.Command {
 				return err
 			}
 			return ends.say(s)
-		}})
+		})
 }
 
 // endsOfOrg finds the code roles and conditions that the tool on its own does not
