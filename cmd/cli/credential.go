@@ -18,6 +18,26 @@ type material struct {
 	holds func(identity.Credential) bool
 }
 
+// list prints those that a filter selects, and only those of one account if it is
+// named.
+func (m material) list(ctx context.Context, s *session, in *identity.OrgAdmin, filter identity.CredentialFilter, of string) error {
+	if of != "" {
+		a, err := account(ctx, in, of)
+		if err != nil {
+			return err
+		}
+		filter.Account = a.ID
+	}
+	found := func(yield func(identity.Credential, error) bool) {
+		for c, err := range in.AllCredentials(ctx, filter) {
+			if (err != nil || m.holds(c)) && !yield(c, err) {
+				return
+			}
+		}
+	}
+	return s.out.list(m.row(identity.Credential{}), rowsOf(found, m.row))
+}
+
 // onCredential makes a command about one credential, which it finds by its id.
 func (t *tool) onCredential(m material, l leaf, flags func(*pflag.FlagSet), run func(context.Context, *session, *identity.OrgAdmin, identity.Credential) error) *cobra.Command {
 	return onOne(t, l, flags, func(ctx context.Context, in *identity.OrgAdmin, ref string) (identity.Credential, error) {

@@ -44,22 +44,7 @@ func (t *tool) keyList() *cobra.Command {
 			f.StringVar(&state, "state", "", "only these: active, disabled, revoked, …")
 		},
 		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
-			filter := identity.CredentialFilter{State: identity.CredentialState(state)}
-			if of != "" {
-				a, err := account(ctx, in, of)
-				if err != nil {
-					return err
-				}
-				filter.Account = a.ID
-			}
-			keys := func(yield func(identity.Credential, error) bool) {
-				for c, err := range in.AllCredentials(ctx, filter) {
-					if (err != nil || publicKeys().holds(c)) && !yield(c, err) {
-						return
-					}
-				}
-			}
-			return s.out.list(keyRow(identity.Credential{}), rowsOf(keys, keyRow))
+			return publicKeys().list(ctx, s, in, identity.CredentialFilter{State: identity.CredentialState(state)}, of)
 		})
 }
 

@@ -63,21 +63,7 @@ func (t *tool) tokenList() *cobra.Command {
 		},
 		func(ctx context.Context, s *session, in *identity.OrgAdmin) error {
 			filter := identity.CredentialFilter{Type: identity.CredentialType(kind), State: identity.CredentialState(state)}
-			if of != "" {
-				a, err := account(ctx, in, of)
-				if err != nil {
-					return err
-				}
-				filter.Account = a.ID
-			}
-			found := func(yield func(identity.Credential, error) bool) {
-				for c, err := range in.AllCredentials(ctx, filter) {
-					if (err != nil || secrets().holds(c)) && !yield(c, err) {
-						return
-					}
-				}
-			}
-			return s.out.list(tokenRow(identity.Credential{}), rowsOf(found, tokenRow))
+			return secrets().list(ctx, s, in, filter, of)
 		})
 	complete(cmd, "type", string(identity.APIToken), string(identity.ClientSecret))
 	return cmd
