@@ -35,17 +35,23 @@ type SignedAction struct {
 // consumed. It fails like Authenticate, with one text for strangers.
 func (a *Authority) VerifyAction(ctx context.Context, raw string, from netip.Addr, of func() (Action, error)) (*SignedAction, error) {
 	s, err := a.verifyAction(ctx, raw, from)
+	return a.compared("VerifyAction", WayAction, s, err, of)
+}
+
+// compared holds what a proof was made for, if it is good, to the request that it came
+// with, which of says.
+func (a *Authority) compared(op string, way Way, s *SignedAction, err error, of func() (Action, error)) (*SignedAction, error) {
 	if err != nil {
-		a.turnedAway(WayAction, "", err)
-		return nil, wrap("VerifyAction", err)
+		a.turnedAway(way, "", err)
+		return nil, wrap(op, err)
 	}
 	action, err := of()
 	if err != nil {
 		return nil, err
 	}
 	if err := s.matches(action); err != nil {
-		a.turnedAway(WayAction, s.by.Org(), err)
-		return nil, wrap("VerifyAction", err)
+		a.turnedAway(way, s.by.Org(), err)
+		return nil, wrap(op, err)
 	}
 	return s, nil
 }

@@ -22,19 +22,7 @@ import (
 // writes nothing. It fails like Authenticate, with one text for strangers.
 func (a *Authority) VerifyRequest(ctx context.Context, raw string, of func() (Action, error)) (*SignedAction, error) {
 	s, err := a.verifyRequest(ctx, raw)
-	if err != nil {
-		a.turnedAway(WaySignedRequest, "", err)
-		return nil, wrap("VerifyRequest", err)
-	}
-	action, err := of()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.matches(action); err != nil {
-		a.turnedAway(WaySignedRequest, s.by.Org(), err)
-		return nil, wrap("VerifyRequest", err)
-	}
-	return s, nil
+	return a.compared("VerifyRequest", WaySignedRequest, s, err, of)
 }
 
 func (a *Authority) verifyRequest(ctx context.Context, raw string) (*SignedAction, error) {
