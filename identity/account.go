@@ -307,22 +307,27 @@ func (o *OrgAdmin) editAccount(ctx context.Context, op string, id AccountID, edi
 		if err := before.keepSystem(out); err != nil {
 			return err
 		}
-		out.Meta = c.updated(out.Meta)
-		if err := c.tx.Accounts().Update(c.ctx, out); err != nil {
-			return err
-		}
-		d, err := c.draft(o.org)
-		if err != nil {
-			return err
-		}
-		d.putAccount(out)
 		changed = true
-		return c.record(o.org, nounAccount, string(id), verbOf(op), before, out)
+		return c.putAccount(before, &out, verbOf(op))
 	}, func(ctx context.Context, s *Admin) error {
 		_, _, err := s.In(o.org).editAccount(ctx, op, id, edit)
 		return err
 	})
 	return out, changed && err == nil, err
+}
+
+// putAccount stores an account that was changed.
+func (c *change) putAccount(before Account, row *Account, verb string) error {
+	row.Meta = c.updated(row.Meta)
+	if err := c.tx.Accounts().Update(c.ctx, *row); err != nil {
+		return err
+	}
+	d, err := c.draft(row.Org)
+	if err != nil {
+		return err
+	}
+	d.putAccount(*row)
+	return c.record(row.Org, nounAccount, string(row.ID), verb, before, *row)
 }
 
 // liveAccount finds an account that was not deleted.

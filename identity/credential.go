@@ -280,17 +280,8 @@ func (o *OrgAdmin) editCredential(ctx context.Context, op string, id CredentialI
 		if out.State == before.State && out.Name == before.Name {
 			return nil
 		}
-		out.Meta = c.updated(out.Meta)
-		if err := c.tx.Credentials().Update(c.ctx, out); err != nil {
-			return err
-		}
-		d, err := c.draft(o.org)
-		if err != nil {
-			return err
-		}
-		d.putCredential(out)
 		changed = true
-		return c.record(o.org, nounCredential, string(id), verbOf(op), before, out)
+		return c.putCredential(before, &out, verbOf(op))
 	}, func(ctx context.Context, s *Admin) error {
 		_, _, err := s.In(o.org).editCredential(ctx, op, id, edit)
 		return err

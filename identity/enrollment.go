@@ -263,5 +263,5 @@ func (c *change) enroll(spec EnrollKeySpec) (Credential, error) {
 	}
 	used := code
 	used.State, used.MinRevision, used.Successor = CredentialRevoked, c.revision(), made.ID
-	return made, c.putCredential(code, used, "enroll")
+	return made, c.putCredential(code, &used, "enroll")
 }

@@ -68,19 +68,11 @@ func (c *change) release(f HeldFilter) (n int, more bool, err error) {
 			continue // its rows stay as they are
 		}
 		before := row
-		row.State, row.Meta = CredentialActive, c.updated(row.Meta)
+		row.State = CredentialActive
 		if !row.EndsAt.IsZero() {
 			row.State = CredentialRetiring
 		}
-		if err := c.tx.Credentials().Update(c.ctx, row); err != nil {
-			return 0, false, err
-		}
-		d, err := c.draft(row.Org)
-		if err != nil {
-			return 0, false, err
-		}
-		d.putCredential(row)
-		if err := c.record(row.Org, nounCredential, string(row.ID), "release", before, row); err != nil {
+		if err := c.putCredential(before, &row, "release"); err != nil {
 			return 0, false, err
 		}
 		n++

@@ -184,7 +184,7 @@ func (c *change) accept(as ExternalID) (Account, error) {
 		return Account{}, err
 	}
 	after := before
-	after.State, after.Meta = AccountActive, c.updated(before.Meta)
+	after.State = AccountActive
 	if !as.IsZero() && as != before.External {
 		if !before.External.IsZero() {
 			return Account{}, conflict(nounAccount, string(before.ID), "External", "is of somebody else")
@@ -194,15 +194,7 @@ func (c *change) accept(as ExternalID) (Account, error) {
 		}
 		after.External = as
 	}
-	if err := c.tx.Accounts().Update(c.ctx, after); err != nil {
-		return Account{}, err
-	}
-	d, err := c.draft(p.org)
-	if err != nil {
-		return Account{}, err
-	}
-	d.putAccount(after)
-	if err := c.record(p.org, nounAccount, string(p.account), "accept", before, after); err != nil {
+	if err := c.putAccount(before, &after, "accept"); err != nil {
 		return Account{}, err
 	}
 	return after, c.endInvitations(after)
@@ -299,7 +291,7 @@ func (c *change) endInvitations(a Account) error {
 	for _, before := range old {
 		row := before
 		row.State, row.MinRevision = CredentialRevoked, c.revision()
-		if err := c.putCredential(before, row, "revoke"); err != nil {
+		if err := c.putCredential(before, &row, "revoke"); err != nil {
 			return err
 		}
 	}

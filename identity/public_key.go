@@ -137,7 +137,7 @@ func (c *change) freeKey(wanted Credential, field string, replaced CredentialID)
 		}
 		before := row
 		row.State, row.MinRevision = CredentialRevoked, c.revision()
-		if err := c.putCredential(before, row, verb); err != nil {
+		if err := c.putCredential(before, &row, verb); err != nil {
 			return err
 		}
 	}
@@ -145,15 +145,15 @@ func (c *change) freeKey(wanted Credential, field string, replaced CredentialID)
 }
 
 // putCredential stores a credential that was changed.
-func (c *change) putCredential(before, row Credential, verb string) error {
+func (c *change) putCredential(before Credential, row *Credential, verb string) error {
 	row.Meta = c.updated(row.Meta)
-	if err := c.tx.Credentials().Update(c.ctx, row); err != nil {
+	if err := c.tx.Credentials().Update(c.ctx, *row); err != nil {
 		return err
 	}
 	d, err := c.draft(row.Org)
 	if err != nil {
 		return err
 	}
-	d.putCredential(row)
-	return c.record(row.Org, nounCredential, string(row.ID), verb, before, row)
+	d.putCredential(*row)
+	return c.record(row.Org, nounCredential, string(row.ID), verb, before, *row)
 }

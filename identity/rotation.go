@@ -101,7 +101,7 @@ func (c *change) giveUp(org OrgID, id CredentialID, is func(CredentialType) bool
 	}
 	row := before
 	row.State, row.MinRevision = CredentialRevoked, c.revision()
-	return c.putCredential(before, row, "revoke")
+	return c.putCredential(before, &row, "revoke")
 }
 
 // checkRotation refuses what no credential can be rotated by.
@@ -150,13 +150,13 @@ func (c *change) retire(before Credential, successor CredentialID, grace time.Du
 	row.Successor = successor
 	if grace == 0 {
 		row.State, row.MinRevision = CredentialRevoked, c.revision()
-		return c.putCredential(before, row, "rotate")
+		return c.putCredential(before, &row, "rotate")
 	}
 	row.State, row.EndsAt = CredentialRetiring, c.at.Add(grace)
 	if !row.ValidUntil.IsZero() && row.ValidUntil.Before(row.EndsAt) {
 		row.EndsAt = row.ValidUntil
 	}
-	return c.putCredential(before, row, "rotate")
+	return c.putCredential(before, &row, "rotate")
 }
 
 // enabled is the state of a credential that is not disabled: one that was rotated
