@@ -1,10 +1,6 @@
 package store
 
-import (
-	"context"
-
-	"github.com/claviger-go/claviger/identity"
-)
+import "github.com/claviger-go/claviger/identity"
 
 type instanceRow struct {
 	ID int64 // always 1
@@ -30,29 +26,6 @@ func instanceTable() table[identity.Instance, string, instanceRow] {
 			return r.Instance
 		},
 	}
-}
-
-// instanceRows implements [identity.InstanceRow].
-type instanceRows struct {
-	run runner
-	t   *table[identity.Instance, string, instanceRow]
-}
-
-func (i instanceRows) Load(ctx context.Context) (identity.Instance, error) {
-	var row instanceRow
-	if err := i.run.one(ctx, &row, i.t.find, 1); err != nil {
-		return identity.Instance{}, i.t.dialect.fail(i.t.entity, "", err)
-	}
-	return i.t.noun(row), nil
-}
-
-func (i instanceRows) Save(ctx context.Context, instance identity.Instance) error {
-	row := i.t.row(instance)
-	changed, err := i.run.exec(ctx, i.t.update, values(row, i.t.updateFrom)...)
-	if err == nil && changed == 0 {
-		_, err = i.run.exec(ctx, i.t.insert, values(row, i.t.insertFrom)...)
-	}
-	return i.t.dialect.fail(i.t.entity, "", err)
 }
 
 type signingKeyRow struct {

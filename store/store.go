@@ -103,12 +103,15 @@ func (t txn) SigningKeys() identity.Table[identity.SigningKey, string] {
 	return t.nouns.signingKeys.in(t.run)
 }
 
-func (t txn) Instance() identity.InstanceRow { return instanceRows{t.run, t.nouns.instance} }
-func (t txn) Fence() identity.FenceRow       { return fenceRows{t.run, t.nouns.fence} }
-func (t txn) World() identity.World          { return world{t.run, t.nouns.dialect} }
-func (t txn) Nonces() identity.Nonces        { return nonces{t.run, t.nouns.dialect} }
-func (t txn) Changes() identity.Changes      { return changes{t.run, t.nouns.events} }
-func (t txn) Usage() identity.Usage          { return usage{t.run, t.nouns.dialect} }
+func (t txn) Instance() identity.InstanceRow {
+	return single[identity.Instance, instanceRow]{t.run, t.nouns.instance}
+}
+
+func (t txn) Fence() identity.FenceRow  { return single[identity.Fence, fenceRow]{t.run, t.nouns.fence} }
+func (t txn) World() identity.World     { return world{t.run, t.nouns.dialect} }
+func (t txn) Nonces() identity.Nonces   { return nonces{t.run, t.nouns.dialect} }
+func (t txn) Changes() identity.Changes { return changes{t.run, t.nouns.events} }
+func (t txn) Usage() identity.Usage     { return usage{t.run, t.nouns.dialect} }
 
 func (t txn) IdempotencyKeys() identity.IdempotencyKeys {
 	return idempotencyKeys{t.run, t.nouns.dialect}
