@@ -46,7 +46,7 @@ func Example() {
 	acme, err := sys.EnsureOrg(ctx, identity.OrgSpec{Slug: "acme"})
 	check(err)
 	ci, err := sys.In(acme.ID).EnsureServiceAccount(ctx, identity.ServiceAccountSpec{
-		Name: "ci", UnprovenPublicKey: pem, Roles: []string{"wallet-reader"}, // valid for 365 days unless Validity says so
+		Name: "ci", UnprovenPublicKey: pem, Roles: []string{"wallet-reader"}, // valid for 365 days unless Validity says otherwise
 	})
 	check(err)
 
