@@ -20,6 +20,7 @@ import (
 type Authority struct {
 	cfg      Config
 	store    Store
+	shared   bool // store.Shared(), which does not change
 	log      *slog.Logger
 	sealer   *token.Sealer // of the configuration; see instance.sealer
 	verifier *token.Verifier
@@ -98,7 +99,7 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, required: required(), watches: newWatches(), verified: newVerified(cfg.MaxVerified), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
+	a := &Authority{cfg: cfg, store: store, shared: store.Shared(), log: cfg.Logger, required: required(), watches: newWatches(), verified: newVerified(cfg.MaxVerified), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
 	var err error
 	if a.model, err = cfg.compileModel(); err != nil {
 		return nil, err

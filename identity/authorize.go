@@ -86,7 +86,9 @@ func (a *Authority) stand(ctx context.Context, s *standpoint, p *principal, org 
 			return policy.ReasonUnavailable
 		}
 	}
-	if org != p.org && org != "" && p.org == s.inst.row.SystemOrg {
+	if org == p.org {
+		s.org = p.org // the same text: to compare it again costs nothing
+	} else if org != "" && p.org == s.inst.row.SystemOrg {
 		target, err := a.viewOf(ctx, org)
 		switch {
 		case err == nil:

@@ -59,7 +59,7 @@ func resetKeyRing(ctx context.Context, store Store, cfg Config, reason string) e
 	if err != nil {
 		return err
 	}
-	a := &Authority{cfg: cfg, store: store, log: cfg.Logger}
+	a := &Authority{cfg: cfg, store: store, shared: store.Shared(), log: cfg.Logger}
 	if a.sealer, err = cfg.Seal.Open(true); err != nil {
 		return &Error{Kind: ErrKey, Entity: "config", Field: "Seal", Err: err}
 	}

@@ -128,7 +128,7 @@ func (a *Authority) fresh(ctx context.Context, now int64) bool {
 }
 
 func (a *Authority) upToDate(now int64) bool {
-	return !a.doubt.on() && (!a.store.Shared() || now-a.contact.Load() <= a.cfg.MaxStaleness.Microseconds())
+	return !a.doubt.on() && (!a.shared || now-a.contact.Load() <= a.cfg.MaxStaleness.Microseconds())
 }
 
 // reached reports whether this process answers from a revision or a later one.
