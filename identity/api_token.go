@@ -111,16 +111,18 @@ func (a *Authority) authenticateSecret(ctx context.Context, raw string, now int6
 	if err := a.answers(ctx, now); err != nil {
 		return Principal{}, err
 	}
-	entry, slot, err := a.proveSecret(raw, a.apiTokens)
-	if err != nil {
-		return Principal{}, err
-	}
-	if p := a.secrets.again(entry, slot, a.instance.Load(), now); p != nil {
+	shown, entry, slot, proven := a.secrets.recall(raw, a.apiTokens)
+	if proven == nil {
+		var err error
+		if entry, slot, err = a.proveSecret(raw, a.apiTokens); err != nil {
+			return Principal{}, err
+		}
+	} else if p := proven.again(entry, a.instance.Load(), now); p != nil {
 		return Principal{p}, nil
 	}
 	p, err := a.standsOn(ctx, WayAPIToken, entry, now, 0)
 	if err == nil {
-		a.secrets.keep(slot, p.p)
+		a.secrets.keep(slot, entry, shown, p.p)
 	}
 	return p, err
 }

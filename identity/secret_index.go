@@ -25,8 +25,8 @@ func withoutSecret(told []Credential, gone Credential) []Credential {
 // that nothing is read for whoever has not shown one: an org is loaded only after
 // a digest has matched. It knows nothing of who is alive.
 type secretIndex struct {
-	entries atomic.Pointer[paged.Table[secretEntry]] // by kind and ULID, such as "at_01…"; changed under Authority.publishing
-	warm    [warmSecrets]atomic.Pointer[principal]   // what some of them proved last, by slot
+	entries atomic.Pointer[paged.Table[secretEntry]]  // by kind and ULID, such as "at_01…"; changed under Authority.publishing
+	warm    [warmSecrets]atomic.Pointer[provenSecret] // what some of them proved last, by slot
 }
 
 // secretEntry is one secret, in 64 bytes.
@@ -107,23 +107,6 @@ func (x *secretIndex) find(o token.Opaque) (entry *secretEntry, slot uint32) {
 	}
 	return entry, slot
 }
-
-// again is the principal that an entry proved last, if it is still alive in
-// what is published now.
-func (x *secretIndex) again(entry *secretEntry, slot uint32, inst *instance, now int64) *principal {
-	p := x.warm[slot%warmSecrets].Load()
-	if p == nil || p.credential != entry.credential {
-		return nil
-	}
-	v := p.cell.view.Load()
-	if v == nil || !v.stillLive(inst, p, now) {
-		return nil
-	}
-	p.cell.touch(now)
-	return p
-}
-
-func (x *secretIndex) keep(slot uint32, p *principal) { x.warm[slot%warmSecrets].Store(p) }
 
 // loadSecrets fills the index at the start.
 func (a *Authority) loadSecrets(ctx context.Context, tx Txn) error {
