@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"unique"
 )
 
 // PermissionSpec is one entry of a [Catalog].
@@ -26,12 +27,14 @@ type Catalog struct {
 	places []place
 }
 
-// place is empty while name is.
+// place is empty until it has a name.
 type place struct {
-	name string
+	name unique.Handle[string]
 	hash uint32 // of name
 	at   uint32 // its position
 }
+
+func (p *place) empty() bool { return p.name == unique.Handle[string]{} }
 
 // NewCatalog builds a catalog. A name or alias outside the grammar is [ErrSyntax]; one that occurs twice, as a name or an
 // alias, is [ErrDuplicate]; an alias that would move a permission into or out of [ManagementPrefix] is [ErrReserved], since
@@ -61,10 +64,10 @@ func NewCatalog(specs ...PermissionSpec) (*Catalog, error) {
 	for name, at := range c.index {
 		h := uint32(hashName(name))
 		i := h
-		for c.place(i).name != "" {
+		for !c.place(i).empty() {
 			i++
 		}
-		*c.place(i) = place{name, h, at}
+		*c.place(i) = place{unique.Make(name), h, at}
 	}
 	return c, nil
 }
@@ -76,7 +79,7 @@ func (c *Catalog) find(p *Permission) (uint32, bool) {
 	for i := p.hash; ; i++ {
 		if at := c.place(i); at.hash == p.hash && at.name == p.name {
 			return at.at, true
-		} else if at.name == "" {
+		} else if at.empty() {
 			return 0, false
 		}
 	}

@@ -64,7 +64,7 @@ func (s *Snapshot) Decide(q *Query) Decision {
 	if s == nil {
 		return Decision{Reason: ReasonUnavailable}
 	}
-	if q.Permission.name == "" {
+	if q.Permission.IsZero() {
 		return Decision{Reason: ReasonMissingPermission}
 	}
 	perm, ok := s.cat.find(&q.Permission)

@@ -318,7 +318,7 @@ func TestCollisions(t *testing.T) {
 	if got := s.Decide(&Query{Account: h, Permission: perm(t, "w:read"), Path: forged}); got.Allowed {
 		t.Errorf("a path with the tag of another is answered %+v", got)
 	}
-	if got := s.Decide(&Query{Account: h, Permission: Permission{"w:none", perm(t, "w:read").hash}, Path: path(t, "p/1")}); got.Reason != ReasonUnknownPermission {
+	if got := s.Decide(&Query{Account: h, Permission: Permission{perm(t, "w:none").name, perm(t, "w:read").hash}, Path: path(t, "p/1")}); got.Reason != ReasonUnknownPermission {
 		t.Errorf("a permission with the hash of another is answered %+v", got)
 	}
 	forged.tags[0] = rootTag

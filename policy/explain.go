@@ -8,7 +8,7 @@ import (
 // Explain answers a query as [Snapshot.Decide] does, and says why, or why not. It tries every binding of the account, those that
 // are out of the question included, and so is not for the path of requests.
 func (s *Snapshot) Explain(q Query) Explanation {
-	e := Explanation{Decision: s.Decide(&q), Org: q.Org, Permission: q.Permission.name, Path: q.Path, Now: q.Now}
+	e := Explanation{Decision: s.Decide(&q), Org: q.Org, Permission: q.Permission.String(), Path: q.Path, Now: q.Now}
 	if s == nil {
 		return e
 	}
@@ -20,9 +20,9 @@ func (s *Snapshot) Explain(q Query) Explanation {
 		e.Account = s.account(q.Account.slot, own)
 	}
 	perm, known := uint32(0), false
-	if q.Permission.name != "" {
+	if !q.Permission.IsZero() {
 		if perm, known = s.cat.find(&q.Permission); !known {
-			e.Near = s.cat.near(q.Permission.name)
+			e.Near = s.cat.near(q.Permission.String())
 		}
 	}
 	if own != nil && known && q.Path.text != "" {

@@ -95,7 +95,7 @@ func (s *Snapshot) Filter(q Query) Filter {
 	if s == nil {
 		return RefuseAll(ReasonUnavailable)
 	}
-	if q.Permission.name == "" {
+	if q.Permission.IsZero() {
 		return RefuseAll(ReasonMissingPermission)
 	}
 	perm, ok := s.cat.find(&q.Permission)

@@ -32,7 +32,7 @@ type Holder struct {
 // then only at the accounts that an allow concerns, which it collects before it yields the first.
 func (s *Snapshot) WhoCan(q Query) iter.Seq[Holder] {
 	return func(yield func(Holder) bool) {
-		if s == nil || q.Permission.name == "" || q.Path.text == "" {
+		if s == nil || q.Permission.IsZero() || q.Path.text == "" {
 			return
 		}
 		perm, ok := s.cat.find(&q.Permission)
