@@ -115,9 +115,7 @@ func (c *change) codesMadeWith(org OrgID, account AccountID, tokenID string) (en
 	if c.rehearsed() { // on what is in memory, which does not know them
 		return end, nil
 	}
-	codes := CredentialFilter{Account: account, Type: EnrollCode}.query()
-	codes.Org = org
-	for code, err := range c.credentials(codes) {
+	for code, err := range c.unrevoked(Account{Org: org, ID: account}, Cond{Field: FieldKind, Value: string(EnrollCode)}) { // those that were used are many
 		if err != nil {
 			return end, err
 		}
