@@ -50,10 +50,11 @@ func (a *Authority) ExchangeClientAssertion(ctx context.Context, assertion strin
 }
 
 // RevokeOwnToken ends an access token of the account that is calling, as
-// [OrgAdmin.RevokeToken] does, and reports whether that changed anything. A text that
-// is no access token, is dead already, or speaks for another account, changes
-// nothing and is no error (RFC 7009 section 2.2). An API token of the account fails
-// with ErrInvalid: it is a credential, and revoked as one.
+// [OrgAdmin.RevokeToken] does, with the enroll codes that were made with it, and reports
+// whether that changed anything. A text that is no access token, is dead already, as its
+// codes are, or speaks for another account, changes nothing and is no error (RFC 7009
+// section 2.2). An API token of the account fails with ErrInvalid: it is a credential,
+// and revoked as one.
 func (a *Authority) RevokeOwnToken(ctx context.Context, p Principal, raw string) (changed bool, err error) {
 	own, err := a.ownToken(ctx, p, raw)
 	if err != nil || !own {
@@ -69,7 +70,7 @@ func (a *Authority) ownToken(ctx context.Context, p Principal, raw string) (bool
 	}
 	now := a.clock.Now()
 	if a.wayOf(raw) != WayAPIToken {
-		claims, err := a.verifier.Verify(a.instance.Load().ring.keys, raw, time.UnixMicro(now))
+		claims, _, err := a.saidBy(a.instance.Load(), raw, time.UnixMicro(now))
 		return err == nil && claims.Org == string(p.p.org) && claims.Subject == string(p.p.account), nil
 	}
 	if a.issuedIn(raw) != p.p.org { // to have shown it here is no use of it

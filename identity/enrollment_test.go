@@ -287,6 +287,7 @@ func TestSec38_EnrollCodesDieWithTheirToken(t *testing.T) {
 		"by its text":               func(s scene) (bool, error) { return s.in(s.org).RevokeToken(s.ctx, s.raw) },
 		"by its id":                 func(s scene) (bool, error) { return s.in(s.org).RevokeTokenID(s.ctx, s.account, s.id) },
 		"by another of the account": func(s scene) (bool, error) { return s.as(s.org, s.account).RevokeToken(s.ctx, s.raw) },
+		"as its own":                func(s scene) (bool, error) { return s.world.id.RevokeOwnToken(s.ctx, s.login(s.org, s.account), s.raw) },
 	} {
 		for _, late := range []time.Duration{0, 2 * time.Hour} {
 			t.Run(fmt.Sprint(name, " after ", late), func(t *testing.T) {

@@ -79,20 +79,27 @@ func (o *OrgAdmin) readToken(raw string) (RevokedToken, error) {
 		return RevokedToken{}, err
 	}
 	inst, now := o.a.instance.Load(), time.UnixMicro(o.a.clock.Now())
-	claims, err := o.a.verifier.Verify(inst.ring.keys, raw, now)
-	if errors.Is(err, token.ErrExpired) {
-		if claims, err = o.a.verifier.InsecureVerifyExpired(inst.ring.keys, raw, now); err == nil && OrgID(claims.Org) == o.org {
-			return named(claims, now), nil
-		}
-		return RevokedToken{}, nil
-	}
+	claims, ended, err := o.a.saidBy(inst, raw, now)
 	switch {
 	case err != nil || OrgID(claims.Org) != o.org || !AccountID(claims.Subject).valid() || !validSuffix(claims.ID):
 		return RevokedToken{}, nil
+	case ended:
+		return named(claims, now), nil
 	case claims.Incarnation != inst.row.Incarnation:
 		return RevokedToken{Until: now}, nil
 	}
 	return named(claims, time.Unix(claims.Expiry, 0).Add(o.a.cfg.Skew).UTC()), nil
+}
+
+// saidBy reads a token to be revoked, also one that has ended: a code that was made with
+// it may not have.
+func (a *Authority) saidBy(inst *instance, raw string, now time.Time) (claims token.Claims, ended bool, err error) {
+	claims, err = a.verifier.Verify(inst.ring.keys, raw, now)
+	if errors.Is(err, token.ErrExpired) {
+		claims, err = a.verifier.InsecureVerifyExpired(inst.ring.keys, raw, now)
+		ended = true
+	}
+	return claims, ended, err
 }
 
 func named(claims token.Claims, until time.Time) RevokedToken {
