@@ -38,7 +38,8 @@ const longestToken = time.Hour
 // reports whether that changed anything; a token that is dead already stays so.
 // Tokens that were made from it, by [Authority.IssueToken] or
 // [Authority.Delegate], are others, and live on. An enroll code that the account made
-// for itself with it ends, also if the token itself has ended by then.
+// for itself with it ends, also if the token itself has ended by then; once the key that
+// signed it is retired its text is not read any more, and [OrgAdmin.RevokeTokenID] does it.
 //
 // Its own tokens an account may always revoke. Otherwise, through As, it needs
 // identity:tokens.revoke and what it takes to narrow the account. It fails with
