@@ -3,7 +3,7 @@
 //
 // One COMMIT costs one fsync, which dwarfs the statements it carries. While one COMMIT runs, callers gather; the next transaction takes
 // whoever has gathered and never waits to fill up, so a single writer pays nothing for the sharing and many writers divide the fsync.
-// When fewer have come than shared the COMMITs before, it yields the processor once to those who are just coming back.
+// When fewer have come than shared the COMMITs before, it yields the processor to those who are just coming back, and commits when nobody did.
 //
 // The door is generic over the transaction (T) and over the state that the closures read and edit (S). S must be immutable or persistent:
 // a closure is handed the candidate and returns its edited fork, so a closure that fails is undone by forgetting its fork and rolling back to

@@ -103,7 +103,7 @@ type round struct {
 
 func newRound(t *testing.T, rnd *rand.Rand) *round {
 	r := &round{t: t, db: newFakeDB(), stored: map[int]bool{}}
-	// The door asks from its own goroutine or lets a closure ask, so a generator of the round's own is used by one goroutine at a time.
+	// Only who serves the door or has the baton asks, so a generator of the round's own is used by one goroutine at a time.
 	faults := rand.New(rand.NewPCG(rnd.Uint64(), 1))
 	rate := []float64{0, 0.01, 0.05, 0.2}[rnd.IntN(4)]
 	r.db.inject = func(step string) fault {
