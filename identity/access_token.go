@@ -49,8 +49,8 @@ const fieldAudience = "Audience"
 
 // IssueToken makes another access token for who is calling, cut down to what is
 // asked for: to be handed to something that needs less. It is never wider than
-// the principal and ends no later, and whatever ends the principal ends it. It
-// writes nothing.
+// the principal and ends no later, and whatever ends the principal ends it, but
+// [OrgAdmin.RevokeToken], which ends one token alone. It writes nothing.
 //
 // It fails like Authenticate when the principal is not alive, with ErrEscalation
 // when the request is not within what the principal was cut down to, and with
