@@ -41,7 +41,8 @@ type EnrollCodeSpec struct {
 // org was signed out, the account deactivated, the org suspended, a signing key called
 // compromised, or the fence raised by a restored backup; and once the access token that
 // it made the code with was revoked. That this token ended by itself ends no code, nor
-// does the revocation of another token that this one was made from.
+// does the revocation of another token that this one was made from. A code that an account
+// makes for itself while it acts for another does not name the token of that delegation.
 //
 // A code that somebody makes for another account stands, like an invitation, on that
 // account and on itself: what becomes of its maker later does not end it, since it was

@@ -77,10 +77,10 @@ func (c *Catalog) place(i uint32) *place { return &c.places[i&uint32(len(c.place
 // find returns the position of a permission.
 func (c *Catalog) find(p *Permission) (uint32, bool) {
 	for i := p.hash; ; i++ {
-		if at := c.place(i); at.hash == p.hash && at.name == p.name {
-			return at.at, true
-		} else if at.empty() {
+		if at := c.place(i); at.empty() {
 			return 0, false
+		} else if at.hash == p.hash && at.name == p.name {
+			return at.at, true
 		}
 	}
 }

@@ -77,6 +77,9 @@ func TestNewCatalog(t *testing.T) {
 			t.Error("a caller changed the catalog")
 		}
 	}
+	if at, ok := c.find(&Permission{}); ok {
+		t.Errorf("the zero permission is found at %d", at)
+	}
 	if _, ok := c.Lookup("W:read"); ok || c.Len() != len(worldSpecs) {
 		t.Error("the catalog has what it should not")
 	}
