@@ -99,7 +99,7 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	a := &Authority{cfg: cfg, store: store, shared: store.Shared(), log: cfg.Logger, required: required(), watches: newWatches(), verified: newVerified(cfg.MaxVerified), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
+	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, required: required(), watches: newWatches(), verified: newVerified(cfg.MaxVerified), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
 	var err error
 	if a.model, err = cfg.compileModel(); err != nil {
 		return nil, err
@@ -115,6 +115,7 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	if a.sealer, err = cfg.Seal.Open(!used); err != nil {
 		return nil, &Error{Kind: ErrKey, Entity: "config", Field: "Seal", Err: err}
 	}
+	a.shared = store.Shared()
 	a.apiTokens = cfg.TokenPrefix + "_" + token.KindAPIToken + "_"
 	a.clock = clock.New(clock.Config{Now: cfg.Now, Jump: a.clockJumped})
 	if err := a.start(ctx, used); err != nil {
