@@ -5,19 +5,7 @@ import "testing"
 // TestDownEndsEnrollCodes: a release that does not know what a code stands on finds none
 // good that would die with it, and leaves those that stand on nothing but themselves.
 func TestDownEndsEnrollCodes(t *testing.T) {
-	db := open(t)
-	if err := Up(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
-	exec := func(text string) {
-		t.Helper()
-		if _, err := db.ExecContext(t.Context(), text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exec(`INSERT INTO identity_org VALUES ('or_1', 'acme', '', 'active', '{}', 0, 0, '', 0, '', 1)`)
-	exec(`INSERT INTO identity_account (org_id, id, kind, state, valid_until, min_revision, name, display_name, description, labels, external_issuer, external_subject,
-		created_at, created_by, updated_at, updated_by, revision) VALUES ('or_1', 'us_1', 'user', 'active', 0, 0, 'a', '', '', '{}', '', '', 0, '', 0, '', 1)`)
+	db, exec := withUser(t)
 	for id, made := range map[string]string{"cr_token": "'cr_key', 7, '01j'", "cr_login": "'', 7, ''", "cr_other": "'', 0, ''"} {
 		exec(`INSERT INTO identity_credential (org_id, id, account_id, type, state, valid_until, ends_at, min_revision, name, thumbprint, proven, successor, created_at, created_by,
 			updated_at, updated_by, revision, made_with, made_at, made_token) VALUES ('or_1', '` + id + `', 'us_1', 'enroll-code', 'active', 0, 0, 0, '', '', 0, '', 0, '', 0, '', 1, ` + made + `)`)
