@@ -101,7 +101,7 @@ func New[T Txn, S any](cfg Config[T, S]) (*Door[T, S], error) {
 // fn gets the transaction and the candidate, which holds the edits of those before it in the group, and returns its fork of the candidate. It
 // must not keep the transaction, and must not return a candidate it has edited in place. If fn returns an error, panics or calls
 // runtime.Goexit, exactly its rows and its fork are dropped; the error is returned as it is, and a panic or Goexit goes on
-// through the caller once the rollback is done. A refusal is answered, like a success, only after the COMMIT of the group, because it may rest on
+// through the caller once they are, or once the transaction is lost and with it all of its rows. A refusal is answered, like a success, only after the COMMIT of the group, because it may rest on
 // what others in the group wrote.
 //
 // fn may run twice: when the shared transaction is lost (see Txn), those that had succeeded and the one that met the loss run once more, each
