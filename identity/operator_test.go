@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/claviger-go/claviger/identity"
@@ -51,6 +52,15 @@ func TestOperators(t *testing.T) {
 		}
 		wantKind(t, last(w.id.As(w.login(system, who)).In(acme.Org).Groups(w.ctx, identity.GroupFilter{}, identity.Page{})), identity.ErrNotFound)
 	}
+}
+
+// operator acts as one who may do everything in every org.
+func (w *world) operator() *identity.Admin {
+	w.t.Helper()
+	system := w.id.SystemOrg()
+	account := w.user(system, fmt.Sprint("operator", w.id.Revision()))
+	w.bind(system, identity.BindingSpec{Subject: identity.SubjectID(account), Role: "owner", Scope: policy.Root, Reach: identity.ReachAll})
+	return w.id.As(w.login(system, account))
 }
 
 func TestReach(t *testing.T) {

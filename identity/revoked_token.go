@@ -131,7 +131,7 @@ func (c *change) revokeToken(org OrgID, row RevokedToken) (changed bool, err err
 	}
 	dead := !row.Until.IsZero() && !row.Until.After(c.at)
 	allowed := func() error { return c.permit(policy.Root) }
-	if !c.who.system && c.op == "RevokeToken" && (dead || c.who.is(row.Account)) {
+	if !c.who.system && c.op == "RevokeToken" && c.who.principal.org == org && (dead || c.who.is(row.Account)) {
 		allowed = c.alive
 	}
 	if err := allowed(); err != nil || dead {

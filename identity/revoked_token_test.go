@@ -163,6 +163,14 @@ func TestRevokeDeadToken(t *testing.T) {
 		t.Error("an account revoked an expired token of its own")
 	}
 	same()
+	operator, clerk := w.operator(), w.user(w.id.SystemOrg(), "clerk")
+	w.bind(w.id.SystemOrg(), identity.BindingSpec{Subject: identity.SubjectID(clerk), Role: "wallet-reader", Scope: policy.Root, Reach: identity.ReachAll})
+	same = w.unchanged()
+	if must(operator.In(c.org).RevokeToken(w.ctx, c.bearer))(t) {
+		t.Error("an operator revoked an expired token")
+	}
+	wantKind(t, last(w.id.As(w.login(w.id.SystemOrg(), clerk)).In(c.org).RevokeToken(w.ctx, c.bearer)), identity.ErrDenied)
+	same()
 }
 
 // TestRevokedTokensAreForgotten: what is kept of revoked tokens is no more than what
