@@ -3,6 +3,7 @@ package identity_test
 import (
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -57,6 +58,68 @@ func TestBarsOfRotatedSecrets(t *testing.T) {
 				t.Errorf("%s, replaced by %q", got.State, got.Successor)
 			}
 		})
+	}
+}
+
+// TestBarsOfEndedTokens: that an access token has ended by now does not let the codes
+// that were made with it live on while their end cannot be stored. Where there were none,
+// the bar goes as it came.
+func TestBarsOfEndedTokens(t *testing.T) {
+	for i, how := range failures() {
+		if how.took {
+			continue // and is read again
+		}
+		for _, made := range []bool{true, false} {
+			if !made && how.update != nil {
+				continue // nothing is updated
+			}
+			t.Run(fmt.Sprint(how.name, " codes ", made), func(t *testing.T) {
+				t.Parallel()
+				w, store := reluctant(t)
+				org := w.org("acme")
+				sa, key := w.service(org, "sa")
+				raw, in := w.bearer(sa, key), w.in(org)
+				var e enroller
+				if made {
+					self := w.id.As(must(w.id.Authenticate(w.ctx, raw))(t)).In(org)
+					e = w.holding(org, must(self.NewEnrollCode(w.ctx, sa.ID, identity.EnrollCodeSpec{Validity: 48 * time.Hour}))(t))
+				}
+				w.clock.advance(2 * time.Hour)
+				if made {
+					must(e.spec())(t)
+				}
+				switch i {
+				case 0:
+					in = w.as(org, sa.ID)
+				case 2:
+					in = w.operator().In(org)
+				}
+				nobody := w.as(org, w.user(org, "nobody"))
+				refused := func() {
+					t.Helper()
+					if made {
+						wantTurnedAway(t, "a challenge", last(e.spec()))
+					}
+				}
+				store.how.Store(how)
+				if err := last(nobody.RevokeToken(w.ctx, raw)); err == nil {
+					t.Error("it was stored")
+				}
+				if bars, _ := w.id.Bars(); bars != 0 {
+					t.Errorf("%d bars of who may not", bars)
+				}
+				wantKind(t, last(in.RevokeToken(w.ctx, raw)), identity.ErrBusy)
+				store.how.Store(nil)
+				refused()
+				w.id.Retry(w.ctx)
+				if bars, _ := w.id.Bars(); bars != 0 {
+					t.Errorf("%d bars are left", bars)
+				}
+				refused()
+				w.reopen()
+				refused()
+			})
+		}
 	}
 }
 

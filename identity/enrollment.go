@@ -114,8 +114,8 @@ func (c Credential) maker(a *Authority) *principal {
 // codesMadeWith is when the last enroll code ends that an account made for itself with
 // one access token; the zero time if there is none.
 func (c *change) codesMadeWith(org OrgID, account AccountID, tokenID string) (end time.Time, err error) {
-	if c.rehearsed() { // on what is in memory, which does not know them
-		return end, nil
+	if c.rehearsed() { // on what is in memory, which does not know them: there may be one
+		return c.at.Add(maxEnrollCodeLife), nil
 	}
 	for code, err := range c.unrevoked(Account{Org: org, ID: account}, Cond{Field: FieldKind, Value: string(EnrollCode)}) { // those that were used are many
 		if err != nil {
