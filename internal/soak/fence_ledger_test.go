@@ -86,12 +86,7 @@ func TestUnrecorded(t *testing.T) {
 		t.Errorf("3 changes made %d revisions", now-before)
 	}
 	store.mute.Store(false)
-	for store.lines.Load() == 0 { // the poll tries again
-		spin(1000)
-		if t.Context().Err() != nil {
-			t.Fatal("nobody tried again")
-		}
-	}
+	await(t, "the poll tries again", func() bool { return store.lines.Load() != 0 })
 	if now := e.id.Revision(); now != before+3 {
 		t.Errorf("trying again made %d revisions more", now-before-3)
 	}
@@ -182,13 +177,14 @@ func TestFenceInsideWrite(t *testing.T) {
 			if !errors.Is(err, undo) {
 				t.Fatal(err)
 			}
-			for t.Context().Err() == nil {
-				if _, err := e.id.Authenticate(e.ctx, secret); errors.Is(err, identity.ErrDisabled) {
-					return // it is held
-				} else if !errors.Is(err, identity.ErrStorage) {
-					t.Fatalf("an API token: %v", err)
+			await(t, "the API token is held", func() bool {
+				_, err := e.id.Authenticate(e.ctx, secret)
+				if held := errors.Is(err, identity.ErrDisabled); held || errors.Is(err, identity.ErrStorage) {
+					return held
 				}
-			}
+				t.Fatalf("an API token: %v", err)
+				return false
+			})
 		})
 	}
 }
@@ -378,11 +374,7 @@ func TestWitnessDown(t *testing.T) {
 		t.Error("it is not in force")
 	}
 	w.down.Store(false)
-	for w.revision.Load() < e.id.Revision() { // the poll tries again
-		if spin(1000); t.Context().Err() != nil {
-			t.Fatal("nobody tried again")
-		}
-	}
+	await(t, "the poll tries again", func() bool { return w.revision.Load() >= e.id.Revision() })
 	told := w.told.Load()
 	must(e.in().RevokeCredential(e.ctx, e.secrets["revoked"].ID))(t)
 	if w.told.Load() != told+1 || w.revision.Load() != e.id.Revision() {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"runtime"
 	"testing"
 	"time"
 
@@ -93,12 +92,7 @@ func TestSharedFence(t *testing.T) {
 		t.Fatalf("a token of the lost state: %v", err)
 	}
 	<-watched.Done() // the first that is seen of the fence: what is held comes with the revision
-	for second.Revision() != e.id.Revision() {
-		if t.Context().Err() != nil {
-			t.Fatal("the fence never arrived")
-		}
-		runtime.Gosched()
-	}
+	await(t, "the fence arrives", func() bool { return second.Revision() == e.id.Revision() })
 	if _, err := second.Authenticate(e.ctx, token); !errors.Is(err, identity.ErrDisabled) {
 		t.Errorf("a held API token, in the other process: %v", err)
 	}
@@ -108,12 +102,8 @@ func TestSharedFence(t *testing.T) {
 	if n := must(e.sys().ReleaseHeld(e.ctx, identity.HeldFilter{Org: e.org}))(t); n == 0 {
 		t.Error("nothing was held")
 	}
-	for { // within MaxStaleness
-		if _, err := second.Authenticate(e.ctx, token); err == nil {
-			break
-		}
-		if t.Context().Err() != nil {
-			t.Fatal("the release never arrived")
-		}
-	}
+	await(t, "the release arrives", func() bool {
+		_, err := second.Authenticate(e.ctx, token)
+		return err == nil
+	})
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
@@ -167,6 +169,16 @@ func spin(n int) {
 	var sum [sha256.Size]byte
 	for range n {
 		sum = sha256.Sum256(sum[:])
+	}
+}
+
+// await waits for what a poll brings about.
+func await(t *testing.T, what string, came func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !came(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within a minute", what)
+		}
 	}
 }
 
