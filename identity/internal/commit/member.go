@@ -58,7 +58,7 @@ func newMember[T Txn, S any](ctx context.Context, fn func(T, S) (S, error), alon
 }
 
 // run executes the closure on the calling goroutine and hands the baton on however it ends. There is no recover, so a panic keeps its value and
-// its stack; it goes on only after its rows are rolled back, which one that is alone learns from the final order.
+// its stack; it goes on only after its rows are rolled back, which one that is alone learns from the final order, or are lost with the transaction.
 func (m *member[T, S]) run(o order[T, S]) {
 	out := outcome[S]{unwound: true}
 	defer func() {
