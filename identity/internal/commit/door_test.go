@@ -802,6 +802,29 @@ func TestLeaderThatUnwinds(t *testing.T) {
 	}
 }
 
+// A transaction that ends the goroutine of a leader that unwinds is not left open.
+func TestLeaderThatEndsInItsRollback(t *testing.T) {
+	db := newFakeDB()
+	db.inject = func(step string) fault {
+		if step == "rollback to" {
+			runtime.Goexit()
+		}
+		return none
+	}
+	d := open(t, db.config())
+	lead := &call{fn: func(*fakeTxn, *chain) (*chain, error) { panic("x") }}
+	runCall(d, lead)
+	if !lead.exit {
+		t.Error("Goexit did not go on")
+	}
+	if err := d.Do(t.Context(), db.add(1)); err != nil {
+		t.Error(err)
+	}
+	d.Close()
+	db.laws(t)
+	wantRows(t, db, 1)
+}
+
 // A leader that unwinds when it is retried takes nobody's answer along.
 func TestLeaderThatUnwindsInItsRetry(t *testing.T) {
 	db := newFakeDB()

@@ -92,8 +92,8 @@ func (m *member[T, S]) own(tx T, s S) outcome[S] {
 	m.unwound = true
 	defer func() {
 		if out.unwound {
+			defer func() { _ = guard("rollback", tx.Rollback) }() // also when the next line ends the goroutine
 			_ = guard("rollback to", tx.RollbackTo)
-			_ = guard("rollback", tx.Rollback)
 		}
 	}()
 	out.state, out.err = m.fn(tx, s)
