@@ -54,10 +54,10 @@ func (o *OrgAdmin) AddMember(ctx context.Context, group GroupID, member SubjectI
 	err = o.write(ctx, "AddMember", o.org, func(c *change) error {
 		before := len(c.events)
 		err := c.addMember(o.org, group, member)
-		changed = err == nil && len(c.events) > before
+		changed = len(c.events) > before
 		return err
 	})
-	return changed, err
+	return changed && err == nil, err
 }
 
 func (c *change) addMember(org OrgID, group GroupID, member SubjectID) error {
@@ -141,7 +141,7 @@ func (o *OrgAdmin) RemoveMember(ctx context.Context, group GroupID, member Subje
 		changed = true
 		return c.deleteMember(before)
 	})
-	return changed, err
+	return changed && err == nil, err
 }
 
 // deleteMember ends a membership; whether it may is for the caller to have asked.

@@ -49,7 +49,7 @@ func (o *OrgAdmin) AddPermissions(ctx context.Context, accounts []AccountID, per
 			changed, err = c.editDirect(o.org, id, func(has []string) []string { return with(has, permissions) })
 			return err
 		})
-		return changed, err
+		return changed && err == nil, err
 	})
 }
 
@@ -64,7 +64,7 @@ func (o *OrgAdmin) RemovePermissions(ctx context.Context, accounts []AccountID, 
 			changed, err = c.editDirect(o.org, id, func(has []string) []string { return without(has, permissions) })
 			return err
 		})
-		return changed, err
+		return changed && err == nil, err
 	})
 }
 
