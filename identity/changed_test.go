@@ -1,7 +1,9 @@
 package identity_test
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/claviger-go/claviger/identity"
 	"github.com/claviger-go/claviger/policy"
@@ -32,5 +34,33 @@ func TestRefusedChangesNothing(t *testing.T) {
 			t.Errorf("AddPermissions: %+v", r)
 		}
 		wantKind(t, r.Err, identity.ErrInvalid)
+	}
+}
+
+// TestMadeIsStored: the end of what is made with a validity is the one that is stored, which has microseconds.
+func TestMadeIsStored(t *testing.T) {
+	w := open(t)
+	in := w.in(w.org("acme"))
+	const odd = time.Hour + time.Nanosecond
+	made := must(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "odd", Validity: odd}))(t)
+	if found := must(in.Account(w.ctx, made.ID))(t); !found.ValidUntil.Equal(made.ValidUntil) {
+		t.Errorf("the account ends %v, stored is %v", made.ValidUntil, found.ValidUntil)
+	}
+	sa := must(in.CreateServiceAccount(w.ctx, identity.ServiceAccountSpec{Name: "bot"}))(t)
+	_, key := newKey(t)
+	code := must(in.NewEnrollCode(w.ctx, sa.ID, identity.EnrollCodeSpec{Validity: odd, KeyValidity: odd}))(t)
+	for _, c := range []identity.Credential{
+		must(in.AddPublicKey(w.ctx, sa.ID, identity.PublicKeySpec{UnprovenPublicKey: key, Validity: odd}))(t),
+		must(in.CreateAPIToken(w.ctx, sa.ID, identity.APITokenSpec{Name: "odd", Validity: odd}))(t).Credential,
+		must(in.CreateClientSecret(w.ctx, sa.ID, identity.ClientSecretSpec{Validity: odd}))(t).Credential,
+		code.Credential,
+	} {
+		found := must(in.Credential(w.ctx, c.ID))(t)
+		if !found.ValidUntil.Equal(c.ValidUntil) || !found.KeyUntil.Equal(c.KeyUntil) {
+			t.Errorf("%s ends %v and its key %v, stored are %v and %v", c.Type, c.ValidUntil, c.KeyUntil, found.ValidUntil, found.KeyUntil)
+		}
+	}
+	if _, err := in.CreateAPIToken(w.ctx, sa.ID, identity.APITokenSpec{Name: "none", Validity: time.Nanosecond}); !errors.Is(err, identity.ErrInvalid) {
+		t.Errorf("a token that has ended when it is made: %v", err)
 	}
 }

@@ -80,10 +80,11 @@ func (c *change) newEnrollCode(a Account, spec EnrollCodeSpec) (CredentialSecret
 		if spec.KeyValidity < spec.Validity {
 			return CredentialSecret{}, invalid(nounCredential, "KeyValidity", "%s is less than Validity", spec.KeyValidity)
 		}
-		key.ValidUntil = c.at.Add(spec.KeyValidity)
-		if err := c.checkUntil(a.Org, nounCredential, key.ValidUntil); err != nil {
+		until := c.at.Add(spec.KeyValidity)
+		if err := c.checkUntil(a.Org, nounCredential, until); err != nil {
 			return CredentialSecret{}, err
 		}
+		key.ValidUntil = instant(until)
 	}
 	if err := c.noLonger(&key); err != nil {
 		return CredentialSecret{}, err

@@ -79,10 +79,11 @@ func (c *change) addPublicKey(a Account, spec PublicKeySpec, how registration) (
 		row.Algorithms = offered.key.Algorithms()
 	}
 	if spec.Validity != 0 {
-		row.ValidUntil = c.at.Add(spec.Validity)
-		if err := c.checkUntil(a.Org, nounCredential, row.ValidUntil); err != nil {
+		until := c.at.Add(spec.Validity)
+		if err := c.checkUntil(a.Org, nounCredential, until); err != nil {
 			return Credential{}, err
 		}
+		row.ValidUntil = instant(until)
 	}
 	if how.code != nil {
 		row.ValidUntil = how.code.KeyUntil // it was cut down when the code was made

@@ -38,10 +38,11 @@ func (c *change) lastsFor(row *Credential, validity time.Duration) error {
 	if validity == 0 {
 		validity = min(c.a.cfg.DefaultValidity, c.a.maxValidity(v.org))
 	}
-	row.ValidUntil = c.at.Add(validity)
-	if err := c.checkUntil(row.Org, nounCredential, row.ValidUntil); err != nil {
+	until := c.at.Add(validity)
+	if err := c.checkUntil(row.Org, nounCredential, until); err != nil {
 		return err
 	}
+	row.ValidUntil = instant(until)
 	return c.noLonger(row)
 }
 

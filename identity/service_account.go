@@ -191,7 +191,7 @@ func (c *change) newServiceAccount(org OrgID, spec ServiceAccountSpec) (Account,
 	}
 	a := Account{
 		ID: id, Org: org, Kind: ServiceAccount, Name: spec.Name, DisplayName: spec.DisplayName, Description: spec.Description,
-		Labels: spec.Labels, External: spec.External, State: AccountActive, ValidUntil: until, Meta: c.created(),
+		Labels: spec.Labels, External: spec.External, State: AccountActive, ValidUntil: instant(until), Meta: c.created(),
 	}
 	if spec.Inactive {
 		a.State = AccountInactive
@@ -237,7 +237,7 @@ func (c *change) checkUntil(org OrgID, entity string, until time.Time) error {
 	if err != nil {
 		return err
 	}
-	if most := c.a.maxValidity(v.org); !until.After(c.at) || until.Sub(c.at) > most {
+	if most := c.a.maxValidity(v.org); !instant(until).After(c.at) || until.Sub(c.at) > most {
 		return invalid(entity, "Validity", "%s from now is not between 0 and %s", until.Sub(c.at), most)
 	}
 	return nil
