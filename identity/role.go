@@ -42,7 +42,7 @@ const (
 
 // RoleSpec is what a stored role is made of.
 type RoleSpec struct {
-	Name          string // 1 to 128 of [A-Za-z0-9._/-]; required; no code role has it
+	Name          string // 1 to 128 of [A-Za-z0-9._/-], not of the form of a RoleID; required; no code role has it
 	DisplayName   string
 	Description   string
 	Permissions   []string // names and patterns; may be empty
@@ -102,6 +102,9 @@ func (o *OrgAdmin) makeRole(ctx context.Context, op string, spec RoleSpec) (out 
 	build := func(c *change) (out RoleResult, err error) {
 		if why := checkRoleName(spec.Name); why != "" {
 			return out, invalid(nounRole, "Name", "%q: %s", clip(spec.Name), why)
+		}
+		if RoleID(spec.Name).valid() { // a call that names it would look for that id
+			return out, invalid(nounRole, "Name", "%q has the form of a role's id", clip(spec.Name))
 		}
 		if _, taken := c.a.model.Roles.Lookup(codePrefix + spec.Name); taken {
 			return out, conflict(nounRole, spec.Name, "Name", "is that of a code role")

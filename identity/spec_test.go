@@ -140,6 +140,7 @@ func TestBadSpecs(t *testing.T) {
 		{"role name empty", invalid, "role", "Name", role(identity.RoleSpec{})},
 		{"role name space", invalid, "role", "Name", role(identity.RoleSpec{Name: "a b"})},
 		{"role name colon", invalid, "role", "Name", role(identity.RoleSpec{Name: "code:x"})},
+		{"role name like an id", invalid, "role", "Name", role(identity.RoleSpec{Name: "ro_readonly"})},
 		{"role name taken", conflict, "role", "Name", role(identity.RoleSpec{Name: "role"})},
 		{"role name taken by an archived one", conflict, "role", "Name", role(identity.RoleSpec{Name: "archived"})},
 		{"role name of a code role", conflict, "role", "Name", role(identity.RoleSpec{Name: "wallet-reader"})},
