@@ -184,6 +184,9 @@ func (c *change) sameBinding(org OrgID, spec BindingSpec) (Binding, bool, error)
 }
 
 func roleOfBinding(name string, err error) error {
+	if name == "" && errors.Is(err, ErrNotFound) {
+		return invalid(nounBinding, "Role", "is required")
+	}
 	kind := ErrInvalid
 	if errors.Is(err, ErrNotFound) {
 		kind = ErrNotFound

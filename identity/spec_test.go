@@ -162,7 +162,10 @@ func TestBadSpecs(t *testing.T) {
 		{"scope absent, ensured", invalid, "binding", "Scope", func() error {
 			return last(o.EnsureBinding(w.ctx, identity.BindingSpec{Subject: user, Role: "role"}))
 		}},
-		{"role of a binding empty", absent, "binding", "Role", bind(identity.BindingSpec{Subject: user, Scope: policy.Root})},
+		{"role of a binding empty", invalid, "binding", "Role", bind(identity.BindingSpec{Subject: user, Scope: policy.Root})},
+		{"role of a binding empty, ensured", invalid, "binding", "Role", func() error {
+			return last(o.EnsureBinding(w.ctx, identity.BindingSpec{Subject: user, Scope: policy.Root}))
+		}},
 		{"role of a binding absent", absent, "binding", "Role", bind(identity.BindingSpec{Subject: user, Role: "ro_absent", Scope: policy.Root})},
 		{"code role of a binding absent", absent, "binding", "Role", bind(identity.BindingSpec{Subject: user, Role: "code:absent", Scope: policy.Root})},
 		{"role of a binding archived", invalid, "binding", "Role", bind(identity.BindingSpec{Subject: user, Role: "archived", Scope: policy.Root})},
