@@ -88,7 +88,8 @@ type AccountPatch struct {
 	External    *ExternalID
 }
 
-// AccountFilter selects accounts; empty fields select all.
+// AccountFilter selects accounts; empty fields select all. A kind or a state that there is not, and a boundary
+// that is no [RoleRef], fail with ErrInvalid.
 type AccountFilter struct {
 	Kind       AccountKind
 	State      AccountState

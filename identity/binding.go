@@ -62,7 +62,8 @@ type BindingResult struct {
 	Created bool // false: it was there, and nothing was changed
 }
 
-// BindingFilter selects bindings; empty fields select all.
+// BindingFilter selects bindings; empty fields select all. A subject that is no id, and a role that is no
+// [RoleRef], such as a name without "code:", fail with ErrInvalid.
 type BindingFilter struct {
 	Subject SubjectID
 	Role    RoleRef

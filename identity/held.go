@@ -29,7 +29,7 @@ func (s *Admin) ReleaseHeld(ctx context.Context, f HeldFilter) (released int, er
 	if !s.who.system {
 		return 0, &Error{Kind: ErrDenied, Op: op, Entity: nounCredential, Err: errText("only System releases what is held")}
 	}
-	if f.Org != "" && !f.Org.valid() || f.Account != "" && !f.Account.valid() {
+	if f.Org != "" && !f.Org.valid() || f.Account != "" && !f.Account.valid() || f.Type != "" && !f.Type.known() {
 		return 0, &Error{Kind: ErrInvalid, Op: op, Entity: nounCredential, Field: "Filter"}
 	}
 	for {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"iter"
+	"slices"
 )
 
 // Page asks for part of a list.
@@ -77,6 +78,9 @@ func listRows[T keyed[K], K ~string](ctx context.Context, s *Admin, op, noun str
 		if q.Everywhere {
 			q.Org = ""
 		}
+		if err := q.check(noun); err != nil {
+			return err
+		}
 		if q.After, err = s.a.openCursor(noun, org, q, page.Cursor); err != nil {
 			return err
 		}
@@ -89,6 +93,52 @@ func listRows[T keyed[K], K ~string](ctx context.Context, s *Admin, op, noun str
 		return err
 	})
 	return out, err
+}
+
+// check refuses what selects nothing in any state of the world, such as a misspelled
+// state: an empty list would say that there is nothing.
+func (q Query) check(noun string) error {
+	for _, c := range q.Where {
+		field, known := "", true
+		switch c.Field {
+		case FieldAccount:
+			field, known = "Account", AccountID(c.Value).valid()
+		case FieldSubject:
+			field, known = "Subject", SubjectID(c.Value).valid()
+		case FieldRole:
+			field, known = "Role", RoleRef(c.Value).valid()
+		case FieldBoundary:
+			field, known = "Boundary", RoleRef(c.Value).valid()
+		case FieldKind:
+			field, known = "Kind", c.Value == string(User) || c.Value == string(ServiceAccount)
+			if noun == nounCredential {
+				field, known = "Type", CredentialType(c.Value).known()
+			}
+		case FieldState:
+			field, known = "State", slices.Contains(statesOf(noun), c.Value)
+		}
+		if !known {
+			return &Error{Kind: ErrInvalid, Entity: noun, ID: clip(c.Value), Field: field, Err: errText("is none that there can be")}
+		}
+	}
+	return nil
+}
+
+// statesOf are the states that rows of a noun can be in.
+func statesOf(noun string) []string {
+	switch noun {
+	case nounOrg:
+		return []string{string(OrgActive), string(OrgSuspended), string(OrgDeleted)}
+	case nounAccount:
+		return []string{string(AccountInvited), string(AccountActive), string(AccountInactive), string(AccountArchived), string(AccountDeleted)}
+	case nounRole:
+		return []string{string(RoleActive), string(RoleArchived)}
+	case nounCredential:
+		return []string{
+			string(CredentialActive), string(CredentialRetiring), string(CredentialDisabled), string(CredentialRevoked), string(CredentialHeld),
+		}
+	}
+	return nil
 }
 
 // everyRow iterates over the rows of a noun that a query selects, for an actor.

@@ -301,7 +301,7 @@ func TestFilters(t *testing.T) {
 		"no LIKE":          {accounts(identity.AccountFilter{NamePrefix: "%"}), nil},
 		"case":             {accounts(identity.AccountFilter{NamePrefix: "EXT"}), nil},
 		"external":         {accounts(identity.AccountFilter{External: identity.ExternalID{Issuer: "i", Subject: "s"}}), []string{string(ext.ID)}},
-		"no such state":    {accounts(identity.AccountFilter{State: "' OR ''='"}), nil},
+		"no SQL":           {accounts(identity.AccountFilter{Name: "' OR ''='"}), nil},
 		"binding subject":  {bindings(identity.BindingFilter{Subject: identity.SubjectID(x.User)}), ofUser},
 		"binding role":     {bindings(identity.BindingFilter{Role: "code:wallet-reader"}), []string{string(scoped)}},
 		"binding scope":    {bindings(identity.BindingFilter{Scope: path(t, "projects/1")}), []string{string(scoped)}},

@@ -260,7 +260,7 @@ func (s *Admin) findOrg(ctx context.Context, op string, q Query, name string, va
 	return out, err
 }
 
-// OrgFilter selects orgs; empty fields select all.
+// OrgFilter selects orgs; empty fields select all. A state that there is not fails with ErrInvalid.
 type OrgFilter struct {
 	State OrgState
 }

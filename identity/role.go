@@ -70,7 +70,7 @@ type RoleResult struct {
 	Created bool // false: it was there, and nothing was changed
 }
 
-// RoleFilter selects stored roles; empty fields select all.
+// RoleFilter selects stored roles; empty fields select all. A state that there is not fails with ErrInvalid.
 type RoleFilter struct {
 	State      RoleState
 	NamePrefix string // byte-exact

@@ -1,6 +1,9 @@
 package identity
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // RoleRef names a role in a binding: the id of a stored role, or "code:" and
 // the name of a code role.
@@ -9,6 +12,12 @@ type RoleRef string
 // RoleOwner is the built-in role that holds every permission of the host and
 // of management, except the three that are granted by name only.
 const RoleOwner RoleRef = "code:owner"
+
+// valid reports whether a role can be called so in a binding, be there one or not.
+func (r RoleRef) valid() bool {
+	name, ofCode := strings.CutPrefix(string(r), codePrefix)
+	return ofCode && checkRoleName(name) == "" || RoleID(r).valid()
+}
 
 // includes resolves the names of included roles, of which some were included before.
 func (c *change) includes(org OrgID, names []string, had []RoleRef) ([]RoleRef, error) {

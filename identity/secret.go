@@ -46,6 +46,9 @@ func (c *change) lastsFor(row *Credential, validity time.Duration) error {
 	return c.noLonger(row)
 }
 
+// known reports whether there is such a type.
+func (t CredentialType) known() bool { return t == PublicKey || t.opaque() != "" }
+
 // opaque is the kind of the secrets of a type, "" if it has none.
 func (t CredentialType) opaque() string {
 	switch t {
