@@ -234,9 +234,18 @@ func (s *Admin) read(ctx context.Context, op string, org OrgID, fn func(ctx cont
 		return wrap(op, err)
 	}
 	if err := s.permitPublished(ctx, op, org, permission, policy.Root); err != nil {
-		return s.deniedCall(op, org, wrap(op, err))
+		return s.deniedCall(op, org, wrap(op, givenUp(ctx, err)))
 	}
-	return wrap(op, s.a.store.Read(ctx, func(tx Txn) error { return fn(ctx, tx) }))
+	return wrap(op, givenUp(ctx, s.a.store.Read(ctx, func(tx Txn) error { return fn(ctx, tx) })))
+}
+
+// givenUp is the error of reading, or only that of the context where that is why it
+// failed: nothing is wrong with the database, as ErrStorage would say.
+func givenUp(ctx context.Context, err error) error {
+	if cause := ctx.Err(); cause != nil && errors.Is(err, cause) {
+		return cause
+	}
+	return err
 }
 
 // permitPublished is the check of a call against what is published.
