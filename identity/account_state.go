@@ -64,7 +64,8 @@ func (o *OrgAdmin) ArchiveAccount(ctx context.Context, id AccountID) (changed bo
 
 // DeleteAccount stops an account for ever. Its row stays, for the audit and so
 // that neither id nor name is given again; its memberships and bindings give
-// nothing. A system account fails with ErrImmutable.
+// nothing. A system account fails with ErrImmutable, one that is deleted already
+// with ErrNotFound, as in every call that changes an account.
 func (o *OrgAdmin) DeleteAccount(ctx context.Context, id AccountID) (changed bool, err error) {
 	return whether(o.editAccount(ctx, "DeleteAccount", id, func(c *change, a *Account) error {
 		return c.endAccount(a, AccountDeleted)

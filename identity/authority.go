@@ -80,6 +80,10 @@ type Authority struct {
 // New opens the identity data in a store: it creates what a new database
 // needs, unseals the keys and checks the configuration against what is stored.
 //
+// A store has one Authority at a time, for as long as it is open: of two on the
+// same Store neither learns what the other changes, revocations included. Two on
+// one file are two stores, opened as shared.
+//
 // It fails with ErrInvalid for a bad Config, with ErrKey when the sealing key
 // is missing or not the one of this database, or when [Config.KeySource] does not
 // know a key of it, with ErrBusy when a service that keeps one cannot be asked or

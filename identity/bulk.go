@@ -9,8 +9,9 @@ import (
 
 // Result is what became of one item of a call for many. Such a call is as many
 // calls: each is judged, stored and logged by itself, one that is refused does
-// not keep the others, and there is one Result for each item, in their order.
-// Inside Write they are stored together with the rest of it.
+// not keep the others, and there is one Result for each item, in their order. They
+// are made at the same time, so it is open which of two for the same thing changes it.
+// Inside Write they are made one after the other, and stored together with the rest of it.
 type Result[T any] struct {
 	Item    T     // the id that was given; of what was made or read, the row
 	Changed bool  // false: there was nothing to change, or Err says why not

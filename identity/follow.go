@@ -12,6 +12,11 @@ import (
 // commit, in the order of the log. A follower keeps the revision of the last
 // event whose whole revision it has dealt with, and goes on from there: so it
 // sees every event at least once. A slow one holds nobody up, and no transaction.
+// A revision that is not reached yet is waited for.
+//
+// When the database is put back from a backup, its follower goes on with what comes
+// then. That what it was told after the backup is undone no event says: whoever
+// keeps a copy of what is stored makes it anew.
 //
 // The sequence ends with the context, without an error; after an error, the last
 // thing it gives: one of reading, or that the actor may no longer read, or, at

@@ -305,7 +305,8 @@ func (s *Admin) ResumeOrg(ctx context.Context, id OrgID) (changed bool, err erro
 }
 
 // DeleteOrg ends an org for ever. Its rows stay for the audit and answer
-// nothing; its slug is never given again.
+// nothing; its slug is never given again. One that is deleted already fails with
+// ErrNotFound, as in every call that changes an org.
 func (s *Admin) DeleteOrg(ctx context.Context, id OrgID) (changed bool, err error) {
 	return whether(s.editOrg(ctx, "DeleteOrg", id, moveOrg(OrgDeleted)))
 }

@@ -45,7 +45,7 @@ type principal struct {
 	method   string
 	authTime int64
 	issued   uint64        // the revision that the proof was made at
-	expires  int64         // Unix microseconds, 0 = with the account
+	expires  int64         // Unix microseconds, 0 = with the credential and the account
 	asked    *TokenRequest // what limits was made of, nil with it
 	audience string        // of the token that is being made; empty for Config.Audience
 	retrying bool          // makes a call again that could not be stored: bars do not hold it up
@@ -97,7 +97,8 @@ func (p Principal) AuthTime() time.Time { return timeOf(p.fact().authTime) }
 // vouched login in its session; see [Login].
 func (p Principal) Revision() uint64 { return p.fact().issued }
 
-// Expires is when the proof ends; the zero time means with the account.
+// Expires is when the proof ends; the zero time means with the credential and the
+// account, as that of an API token does. An end of those is not in it.
 func (p Principal) Expires() time.Time { return timeOf(p.fact().expires) }
 
 // Limits are what the access token was cut down to; the zero value if it was not.
