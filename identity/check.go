@@ -96,7 +96,11 @@ func foldEmail(s string) (string, bool) {
 	return folded, true
 }
 
-func badInEmail(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }
+// badInEmail reports what no address has. A letter outside of ASCII whose lower case is
+// in it (the Kelvin sign, the dotted capital I) would fold one mailbox to another.
+func badInEmail(r rune) bool {
+	return unicode.IsControl(r) || unicode.IsSpace(r) || r > unicode.MaxASCII && unicode.ToLower(r) <= unicode.MaxASCII
+}
 
 func checkLabels(labels map[string]string) error {
 	if len(labels) > 32 {

@@ -84,6 +84,8 @@ func TestBadSpecs(t *testing.T) {
 		{"system org deleted", invalid, "org", "State", func() error { return last(s.DeleteOrg(w.ctx, w.id.SystemOrg())) }},
 
 		{"e-mail empty", invalid, "account", "Email", email("")},
+		{"e-mail with a Kelvin sign", invalid, "account", "Email", email("\u212Aate@example.com")},
+		{"e-mail with a dotted capital I", invalid, "account", "Email", email("a@\u0130.example.com")},
 		{"e-mail without at", invalid, "account", "Email", email("a.example.com")},
 		{"e-mail two at", invalid, "account", "Email", email("a@b@c")},
 		{"e-mail no local part", invalid, "account", "Email", email("@c")},

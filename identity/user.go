@@ -10,7 +10,7 @@ import (
 // UserSpec is what a user is made of. The host has logged the person in, or
 // will; this library holds no password.
 type UserSpec struct {
-	Email       string // required; folded to lower case, unique among the org's users
+	Email       string // required; folded to lower case, unique among the org's users; without letters that fold into ASCII from outside of it
 	DisplayName string
 	Description string
 	Labels      map[string]string
