@@ -46,7 +46,9 @@ const (
 // A scope, names and patterns of permissions with single spaces between them (RFC
 // 6749 section 3.3), cuts the token down to these; one that is malformed, or names
 // a permission that is not in the catalog, gets invalid_scope, once it is known who
-// asks. Parameters that are not known are ignored. What cannot be answered at the
+// asks. Parameters that are not known are ignored; audience, resource and path are
+// known to an exchange alone: whoever wants a token for another audience, or under a
+// path, exchanges the one that the other grants give. What cannot be answered at the
 // moment gets 503 with Retry-After.
 func Token(id *identity.Authority) http.Handler {
 	return form(id, func(r *http.Request, values url.Values) (any, *refusal) {
