@@ -16,7 +16,8 @@ import (
 // Ed25519, EC with P-256, P-384 or P-521, or RSA. Coordinates have full width, integers the fewest octets, members appear once.
 // "use" must be "sig" and "key_ops" must contain "verify" where present; "alg" restricts the key to that algorithm. A key with a private
 // or symmetric member is refused with ErrPrivateKey, one with certificates (x5c, x5u) with ErrFormat. Unknown members are
-// ignored. Errors: ErrFormat, ErrPrivateKey, ErrUnsupportedKey, ErrAlgorithm, ErrPurpose, ErrWeakKey.
+// ignored, and those of another type of key, if they are base64url: others would not read the key.
+// Errors: ErrFormat, ErrPrivateKey, ErrUnsupportedKey, ErrAlgorithm, ErrPurpose, ErrWeakKey.
 func ParseJWK(data []byte) (PublicKey, error) {
 	if len(data) > maxKeyText {
 		return PublicKey{}, failed(ErrFormat, "JWK", errReason("longer than 16 KiB"))
@@ -123,11 +124,16 @@ func (j *jwk) member(r *reader, name string) error {
 		return r.skip()
 	}
 	s, err := r.str()
-	if err == nil && s == "" {
+	if err == nil && (s == "" || len(name) == 1 && !isSegment(s)) { // a coordinate or an integer, also one that this type of key does not have
 		err = fail(ErrFormat, name)
 	}
 	*into = s
 	return err
+}
+
+func isSegment(s string) bool {
+	_, ok := decodeSegment(s)
+	return ok
 }
 
 // verifyOperation reads key_ops (RFC 7517 section 4.3), which must contain "verify" and nothing twice.
