@@ -50,7 +50,8 @@ func TestClientCredentials(t *testing.T) {
 		"plain":     clientForm(w.assertion(t, id)),
 		"client id": clientForm(w.assertion(t, id), "client_id", string(w.account.ID)),
 		"empty":     clientForm(w.assertion(t, id), "client_id", "", "client_secret", "", "scope", ""),
-		"unknown":   clientForm(w.assertion(t, id), "resource", "https://other.example"),
+		"unknown":   clientForm(w.assertion(t, id), "redirect_uri", "https://other.example"),
+		"audience":  clientForm(w.assertion(t, id), "audience", identitytest.Issuer, "resource", identitytest.Issuer),
 		"scope":     clientForm(w.assertion(t, id), "scope", "identity:orgs.read identity:groups.*"),
 	} {
 		f.Set("grant_type", "client_credentials")

@@ -39,10 +39,9 @@ func grantExchanged(id *identity.Authority, r *http.Request, values url.Values) 
 // taken, and given.
 func readExchange(values url.Values) (x identity.TokenExchange, refused *refusal) {
 	x = identity.TokenExchange{
-		Subject: values.Get("subject_token"), Actor: values.Get("actor_token"), Permissions: request(values).Permissions,
-		Path: values.Get("path"), Audience: values.Get("audience"),
+		Subject: values.Get("subject_token"), Actor: values.Get("actor_token"), Permissions: permissions(values), Path: values.Get("path"),
 	}
-	actorType, wanted, resource := values.Get("actor_token_type"), values.Get("requested_token_type"), values.Get("resource")
+	actorType, wanted := values.Get("actor_token_type"), values.Get("requested_token_type")
 	switch {
 	case x.Subject == "":
 		return x, invalidRequest("subject_token is required")
@@ -52,16 +51,9 @@ func readExchange(values url.Values) (x identity.TokenExchange, refused *refusal
 		return x, invalidRequest("actor_token and actor_token_type come together")
 	case values.Get("subject_token_type") != typeAccessToken, actorType != "" && actorType != typeAccessToken, wanted != "" && wanted != typeAccessToken:
 		return x, invalidRequest("only access tokens are exchanged, and given: " + typeAccessToken)
-	case resource != "" && x.Audience != "" && resource != x.Audience:
-		return x, invalidTarget() // one token for two
-	case resource != "":
-		x.Audience = resource
 	}
-	return x, nil
-}
-
-func invalidTarget() *refusal {
-	return &refusal{status: http.StatusBadRequest, Code: "invalid_target", Description: "no token is made for this audience"}
+	x.Audience, refused = audience(values)
+	return x, refused
 }
 
 // notExchanged is the refusal of an exchange. That of a token that is not accepted is
@@ -69,15 +61,6 @@ func invalidTarget() *refusal {
 func notExchanged(err error) *refusal {
 	if errors.Is(err, identity.ErrUnauthenticated) {
 		return invalidRequest("a token is not accepted")
-	}
-	var e *identity.Error
-	if errors.Is(err, identity.ErrInvalid) && errors.As(err, &e) {
-		switch e.Field {
-		case "Audience":
-			return invalidTarget()
-		case "Path":
-			return invalidRequest("the path is malformed")
-		}
 	}
 	return notGranted(err, invalidClient())
 }

@@ -117,28 +117,75 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// verify is what a service of an audience does with a token, without asking.
+func (x *exchange) verify(raw, audience string) error {
+	x.t.Helper()
+	jwks, err := x.id.JWKS(context.Background())
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	keys, err := token.ParseKeySet(jwks)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	v, err := token.NewVerifier(token.VerifierConfig{Issuer: identitytest.Issuer, Audience: audience})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	_, err = v.Verify(keys, raw, x.id.Clock.Now())
+	return err
+}
+
+// TestGrantAudience: without an exchange, too, who asks for a token for one service, or under a path, is not given one for all.
+func TestGrantAudience(t *testing.T) {
+	x := newExchange(t)
+	target := refusal("invalid_target", "no token is made for this audience")
+	for _, grant := range []string{grantType, "client_credentials"} {
+		ask := func(assertion string, more ...string) string {
+			f := form(assertion)
+			if grant != grantType {
+				f = clientForm(assertion, "grant_type", grant)
+			}
+			for i := 0; i < len(more); i += 2 {
+				f.Set(more[i], more[i+1])
+			}
+			return serve(x.h, post(f.Encode()))
+		}
+		for _, name := range []string{"audience", "resource"} {
+			body, _ := strings.CutPrefix(ask(x.user.assertion(t, x.id), name, elsewhere), "200\n"+jsonHeaders)
+			var answer struct {
+				Token string `json:"access_token"`
+			}
+			if err := json.Unmarshal([]byte(body), &answer); err != nil {
+				t.Fatalf("%s, %s: %v", grant, name, err)
+			}
+			if err := x.verify(answer.Token, elsewhere); err != nil {
+				t.Errorf("%s, %s: there: %v", grant, name, err)
+			}
+			if _, err := x.id.Authenticate(context.Background(), answer.Token); err == nil {
+				t.Errorf("%s, %s: was let in here", grant, name)
+			}
+			if got := ask(x.user.assertion(t, x.id), name, "https://evil.example"); got != target {
+				t.Errorf("%s, %s of nobody: %s", grant, name, got)
+			}
+			if got := ask("abc", name, "https://evil.example"); strings.Contains(got, "invalid_target") {
+				t.Errorf("%s, %s: a stranger is told %s", grant, name, got)
+			}
+		}
+		if got := ask(x.user.assertion(t, x.id), "audience", elsewhere, "resource", identitytest.Issuer); got != target {
+			t.Errorf("%s, for two: %s", grant, got)
+		}
+		if got := ask(x.user.assertion(t, x.id), "path", "projects/p1"); got != refusal("invalid_request", "a path is for "+exchangeGrant) {
+			t.Errorf("%s, a path: %s", grant, got)
+		}
+	}
+}
+
 // TestExchangeAudience: a token for another service is good there and nowhere else.
 func TestExchangeAudience(t *testing.T) {
 	x := newExchange(t)
 	ctx := context.Background()
-	own := x.token(x.user)
-	verify := func(raw, audience string) error {
-		t.Helper()
-		jwks, err := x.id.JWKS(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys, err := token.ParseKeySet(jwks)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := token.NewVerifier(token.VerifierConfig{Issuer: identitytest.Issuer, Audience: audience})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = v.Verify(keys, raw, x.id.Clock.Now())
-		return err
-	}
+	own, verify := x.token(x.user), x.verify
 	for _, more := range [][]string{{"audience", elsewhere}, {"resource", elsewhere}, {"audience", elsewhere, "resource", elsewhere}} {
 		raw, _ := x.granted(x.ask(x.user, own, more...))
 		if err := verify(raw, elsewhere); err != nil {

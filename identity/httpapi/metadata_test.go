@@ -144,13 +144,19 @@ func TestSec62_NoURLIsFetched(t *testing.T) {
 			}
 		}
 		f := clientForm(w.assertion(t, id), append([]string{
-			"request_uri", trap.URL, "resource", trap.URL, "audience", trap.URL, "redirect_uri", trap.URL, "jwks_uri", trap.URL, "issuer", trap.URL,
+			"request_uri", trap.URL, "redirect_uri", trap.URL, "jwks_uri", trap.URL, "issuer", trap.URL,
 		}, e.asked...)...)
 		r := post(f.Encode())
 		r.Header.Set("Origin", trap.URL)
 		r.Header.Set("Referer", trap.URL)
 		if got := serve(e.handler, r); !strings.HasPrefix(got, "200\n") {
 			t.Errorf("%s: %s", e.name, got)
+		}
+	}
+	for _, name := range []string{"resource", "audience"} {
+		f := clientForm(w.assertion(t, id), "grant_type", "client_credentials", name, trap.URL)
+		if got := serve(httpapi.Token(id.Authority), post(f.Encode())); got != refusal("invalid_target", "no token is made for this audience") {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 	if _, err := id.Authenticate(context.Background(), trap.URL); err == nil {

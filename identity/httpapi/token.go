@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -37,8 +38,7 @@ const (
 // urn:ietf:params:oauth:grant-type:token-exchange (RFC 8693) makes a narrower access
 // token of the client's own, or one with which the client acts for somebody else:
 // subject_token, actor_token, and their types, which are those of access tokens and
-// nothing else; audience, or resource, is one of [identity.Config.Audiences]
-// (invalid_target), and path one under which the token is good. The client authenticates
+// nothing else; path is one under which the token is good. The client authenticates
 // as for client_credentials, and is who the actor token speaks for, or without one the
 // subject token; see [identity.Authority.ExchangeToken]. A token that is not accepted
 // gets the same invalid_request, whatever the cause.
@@ -46,10 +46,11 @@ const (
 // A scope, names and patterns of permissions with single spaces between them (RFC
 // 6749 section 3.3), cuts the token down to these; one that is malformed, or names
 // a permission that is not in the catalog, gets invalid_scope, once it is known who
-// asks. Parameters that are not known are ignored; audience, resource and path are
-// known to an exchange alone: whoever wants a token for another audience, or under a
-// path, exchanges the one that the other grants give. What cannot be answered at the
-// moment gets 503 with Retry-After.
+// asks. An audience (RFC 8693 section 2.1) or a resource (RFC 8707 section 2) is in every
+// grant the one service that the token is for, of [identity.Config.Audiences] or this one;
+// another one gets invalid_target. A path is for an exchange alone, and refused elsewhere:
+// who asks for less is not given all. Parameters that are not known are ignored. What
+// cannot be answered at the moment gets 503 with Retry-After.
 func Token(id *identity.Authority) http.Handler {
 	return form(id, func(r *http.Request, values url.Values) (any, *refusal) {
 		switch values.Get("grant_type") {
@@ -74,7 +75,11 @@ func grantAssertion(id *identity.Authority, r *http.Request, values url.Values) 
 	if assertion == "" {
 		return nil, invalidRequest("assertion is required")
 	}
-	t, err := id.ExchangeAssertion(r.Context(), assertion, request(values))
+	req, refused := request(values)
+	if refused != nil {
+		return nil, refused
+	}
+	t, err := id.ExchangeAssertion(r.Context(), assertion, req)
 	if err != nil {
 		return nil, notGranted(err, invalidGrant())
 	}
@@ -86,7 +91,11 @@ func grantClient(id *identity.Authority, r *http.Request, values url.Values) (an
 	if refused != nil {
 		return nil, refused
 	}
-	t, err := c.token(r.Context(), id, request(values))
+	req, refused := request(values)
+	if refused != nil {
+		return nil, refused
+	}
+	t, err := c.token(r.Context(), id, req)
 	switch {
 	case err != nil:
 		return nil, notGranted(err, invalidClient())
@@ -96,13 +105,32 @@ func grantClient(id *identity.Authority, r *http.Request, values url.Values) (an
 	return granted(t, values), nil
 }
 
-// request is what the scope cuts a token down to (RFC 6749 section 3.3). Where two
-// spaces meet, one of its parts is empty, which is no permission.
-func request(values url.Values) (req identity.TokenRequest) {
-	if scope := values.Get("scope"); scope != "" {
-		req.Permissions = strings.Split(scope, " ")
+// request is what a token is asked to be cut down to, but for an exchange.
+func request(values url.Values) (req identity.TokenRequest, refused *refusal) {
+	if values.Get("path") != "" {
+		return req, invalidRequest("a path is for " + grantExchange)
 	}
-	return req
+	req.Permissions = permissions(values)
+	req.Audience, refused = audience(values)
+	return req, refused
+}
+
+// permissions are those of the scope (RFC 6749 section 3.3). Where two spaces meet, one of
+// its parts is empty, which is no permission.
+func permissions(values url.Values) []string {
+	if scope := values.Get("scope"); scope != "" {
+		return strings.Split(scope, " ")
+	}
+	return nil
+}
+
+// audience is the service that a token is for, whichever of the two names it has.
+func audience(values url.Values) (string, *refusal) {
+	audience, resource := values.Get("audience"), values.Get("resource")
+	if audience != "" && resource != "" && audience != resource {
+		return "", invalidTarget() // one token for two
+	}
+	return cmp.Or(audience, resource), nil
 }
 
 // grant is a successful answer (RFC 6749 section 5.1).
@@ -124,9 +152,22 @@ func invalidGrant() *refusal {
 	return &refusal{status: http.StatusBadRequest, Code: "invalid_grant", Description: "the assertion is not accepted"}
 }
 
-// notGranted is the refusal of a request whose scope makes no sense, or of who did
+func invalidTarget() *refusal {
+	return &refusal{status: http.StatusBadRequest, Code: "invalid_target", Description: "no token is made for this audience"}
+}
+
+// notGranted is the refusal of a request for what no token can be cut down to, or of who did
 // not prove itself.
 func notGranted(err error, unproven *refusal) *refusal {
+	var e *identity.Error
+	if errors.Is(err, identity.ErrInvalid) && errors.As(err, &e) {
+		switch e.Field {
+		case "Audience":
+			return invalidTarget()
+		case "Path":
+			return invalidRequest("the path is malformed")
+		}
+	}
 	if errors.Is(err, identity.ErrInvalid) || errors.Is(err, identity.ErrLimit) || errors.Is(err, identity.ErrEscalation) {
 		return &refusal{status: http.StatusBadRequest, Code: "invalid_scope", Description: "the scope is not a list of permissions"}
 	}
