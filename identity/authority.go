@@ -80,9 +80,9 @@ type Authority struct {
 // New opens the identity data in a store: it creates what a new database
 // needs, unseals the keys and checks the configuration against what is stored.
 //
-// A store has one Authority at a time, for as long as it is open: of two on the
-// same Store neither learns what the other changes, revocations included. Two on
-// one file are two stores, opened as shared.
+// A store has one Authority at a time, for as long as it is open: a second one fails
+// with ErrLocked, since neither would learn what the other changes. Two on one file
+// are two stores, opened as shared.
 //
 // It fails with ErrInvalid for a bad Config, with ErrKey when the sealing key
 // is missing or not the one of this database, or when [Config.KeySource] does not
@@ -95,7 +95,7 @@ func New(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	return a, wrap("New", err)
 }
 
-func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
+func open(ctx context.Context, store Store, cfg Config) (_ *Authority, err error) {
 	if store == nil {
 		return nil, invalid("config", "store", "is required")
 	}
@@ -104,7 +104,6 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 		return nil, err
 	}
 	a := &Authority{cfg: cfg, store: store, log: cfg.Logger, required: required(), watches: newWatches(), verified: newVerified(cfg.MaxVerified), stop: make(chan struct{}), refreshing: make(chan struct{}, 1)}
-	var err error
 	if a.model, err = cfg.compileModel(); err != nil {
 		return nil, err
 	}
@@ -112,6 +111,15 @@ func open(ctx context.Context, store Store, cfg Config) (*Authority, error) {
 	if err != nil {
 		return nil, &Error{Kind: ErrInvalid, Entity: "config", Err: err}
 	}
+	release, err := store.Claim()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			release()
+		}
+	}()
 	used, err := isUsed(ctx, store)
 	if err != nil {
 		return nil, err

@@ -134,12 +134,12 @@ func TestRefusedConfig(t *testing.T) {
 	}
 }
 
-// failing is a store that cannot be read.
+// failing is a store that cannot be used.
 type failing struct{ identity.Store }
 
-var errFailing = errors.New("cannot be read")
+var errFailing = errors.New("cannot be used")
 
-func (failing) Read(context.Context, func(identity.Txn) error) error { return errFailing }
+func (failing) Claim() (func(), error) { return nil, errFailing }
 
 func TestCodeRoleOfAStoredName(t *testing.T) {
 	w := open(t)
@@ -254,6 +254,24 @@ func TestSec22_SealedInPlace(t *testing.T) {
 	wantKind(t, err, identity.ErrKey)
 	put(sealed[0])
 	w.start()
+}
+
+// TestOneAuthorityOfAStore: of two on one store neither would learn what the other changes. One that could not be made
+// leaves the store to the next.
+func TestOneAuthorityOfAStore(t *testing.T) {
+	w := open(t)
+	st := must(sqlite.Open(w.ctx, filepath.Join(t.TempDir(), "app.db")))(t)
+	bad := w.cfg
+	bad.Seal = token.SealBytes(make([]byte, 1))
+	_, err := identity.New(w.ctx, st, bad)
+	wantKind(t, err, identity.ErrKey)
+	id := must(identity.New(w.ctx, st, w.cfg))(t)
+	_, err = identity.New(w.ctx, st, w.cfg)
+	wantKind(t, err, identity.ErrLocked)
+	wantKind(t, identity.ResetKeyRing(w.ctx, st, w.cfg, "why not"), identity.ErrLocked)
+	if err := id.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestSecondOpenAndNewerSchema(t *testing.T) {

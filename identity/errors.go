@@ -48,8 +48,8 @@ var (
 	ErrKey = errors.New("sealing key")
 	// ErrNested means that a write was started inside another write of the same Authority.
 	ErrNested = errors.New("nested write")
-	// ErrLocked means that another process owns the database.
-	ErrLocked = errors.New("locked by another process")
+	// ErrLocked means that another process owns the database, or another Authority uses the store.
+	ErrLocked = errors.New("locked")
 	// ErrStorage means that the database, the file beside it or a Witness failed, was
 	// closed or exchanged, or holds what cannot be: a log that was altered, a key that
 	// is another. Nothing was acknowledged, but a change may have been made: when

@@ -32,7 +32,7 @@ import (
 // The reason goes into the log. It fails with ErrConflict when the key of the
 // configuration opens the database, since then nothing is lost and
 // [Admin.Reseal] or [Admin.CompromiseSigningKey] is meant, with ErrNotFound when
-// the database is new, and with ErrBusy while a key service that would tell
+// the database is new, with ErrLocked while an Authority uses the store, and with ErrBusy while a key service that would tell
 // whether its key is the right one cannot be asked.
 func ResetKeyRing(ctx context.Context, store Store, cfg Config, reason string) error {
 	return wrap("ResetKeyRing", resetKeyRing(ctx, store, cfg, reason))
@@ -52,6 +52,11 @@ func resetKeyRing(ctx context.Context, store Store, cfg Config, reason string) e
 	if err := cfg.check(); err != nil {
 		return err
 	}
+	release, err := store.Claim()
+	if err != nil {
+		return err
+	}
+	defer release()
 	used, err := isUsed(ctx, store)
 	if err == nil && !used {
 		err = notFound(nounInstance, "1")

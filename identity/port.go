@@ -13,6 +13,10 @@ import (
 // unique key, ErrBusy when a lock could not be had in time, and ErrStorage for
 // everything else; it classifies by error code, never by text.
 type Store interface {
+	// Claim makes the caller the one that uses the store, until release is called.
+	// While it has one, Claim fails with ErrLocked: of two, neither would learn what
+	// the other changes.
+	Claim() (release func(), err error)
 	// Read runs fn in one read transaction: everything it sees is of one moment.
 	// The table methods that write fail inside it with ErrStorage.
 	Read(ctx context.Context, fn func(Txn) error) error

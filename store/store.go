@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -19,6 +21,7 @@ type Store struct {
 	readers *sqlx.DB
 	dialect Dialect
 	nouns   nouns
+	claimed atomic.Bool
 }
 
 // New makes a store from a pool of at most one connection that can write and a
@@ -34,6 +37,14 @@ func New(writer, readers *sql.DB, dialect Dialect, wait time.Duration) *Store {
 	}
 	s.nouns = newNouns(mapper, dialect)
 	return s
+}
+
+// Claim makes the caller the one that uses the store, until it releases it.
+func (s *Store) Claim() (release func(), err error) {
+	if !s.claimed.CompareAndSwap(false, true) {
+		return nil, &identity.Error{Kind: identity.ErrLocked, Entity: "database", Err: errors.New("this store is in use")}
+	}
+	return sync.OnceFunc(func() { s.claimed.Store(false) }), nil
 }
 
 // Read runs fn in one read transaction; the error of fn is returned as it is.

@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) identity.Store) {
 		{"Usage/Mark", markLaws},
 		{"Usage/Purge", markPurge},
 
+		{"Claim", claims},
 		{"World", worldLaws},
 		{"World/Stop", worldStop},
 		{"Nonce", nonceLaws},

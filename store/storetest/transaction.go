@@ -217,6 +217,20 @@ func readOnly(t *testing.T, s identity.Store) {
 }
 
 // busy: there is one write at a time, and the wait for it ends.
+func claims(t *testing.T, s identity.Store) {
+	release, err := s.Claim()
+	ok(t, err)
+	_, err = s.Claim()
+	is(t, err, identity.ErrLocked)
+	release()
+	other, err := s.Claim()
+	ok(t, err)
+	release() // it is not this one's any more
+	_, err = s.Claim()
+	is(t, err, identity.ErrLocked)
+	other()
+}
+
 func busy(t *testing.T, s identity.Store) {
 	write(t, s, func(context.Context, identity.WriteTxn) {
 		_, err := s.Begin()
