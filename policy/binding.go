@@ -25,6 +25,17 @@ const (
 	Deny  Effect = 2 // takes them away, whatever allows them
 )
 
+// String is the effect as the explanations write it.
+func (e Effect) String() string {
+	switch e {
+	case Allow:
+		return "allow"
+	case Deny:
+		return "deny"
+	}
+	return "unknown"
+}
+
 // Account is who acts.
 type Account struct {
 	ID   string // not empty, unique among the accounts and groups of the organisation, never used again for another
