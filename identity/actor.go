@@ -191,6 +191,8 @@ func (a *Authority) perform(ctx context.Context, tx WriteTxn, cand candidate, wh
 
 func (s *Admin) checkActor() error {
 	switch {
+	case s.a == nil:
+		return &Error{Kind: ErrUnauthenticated, Entity: "actor", Err: errText("of no authority")}
 	case !validRequestID(s.who.request):
 		return invalid("actor", "RequestID", "wants at most 128 bytes of printable ASCII without spaces")
 	case s.who.keyed && !validIdempotencyKey(s.who.key):

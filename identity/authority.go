@@ -238,5 +238,10 @@ func (a *Authority) clockJumped(from, to time.Time) {
 // Revision is the newest change that this process answers from.
 func (a *Authority) Revision() uint64 { return a.revision.Load() }
 
-// SystemOrg is the id of the system org.
-func (a *Authority) SystemOrg() OrgID { return a.instance.Load().row.SystemOrg }
+// SystemOrg is the id of the system org; there is none without an Authority.
+func (a *Authority) SystemOrg() OrgID {
+	if a == nil {
+		return ""
+	}
+	return a.instance.Load().row.SystemOrg
+}

@@ -212,6 +212,12 @@ func (c *change) createBinding(org OrgID, spec BindingSpec) (Binding, error) {
 	if err := row.unlockedMembers(); err != nil {
 		return Binding{}, err
 	}
+	switch {
+	case !storable(spec.Start):
+		return Binding{}, invalid(nounBinding, "Start", unstorable)
+	case !storable(spec.End):
+		return Binding{}, invalid(nounBinding, "End", unstorable)
+	}
 	if !spec.End.IsZero() && (!spec.End.After(spec.Start) || !spec.End.After(c.at)) {
 		return Binding{}, invalid(nounBinding, "End", "is not after Start and now")
 	}
@@ -264,6 +270,14 @@ func (c *change) insertBinding(b Binding) (_ Binding, err error) {
 	}
 	return b, c.record(b.Org, nounBinding, string(b.ID), verb, nil, b)
 }
+
+// storable reports whether a time can be stored: that is in microseconds since 1970, and 0 is none.
+func storable(t time.Time) bool {
+	y := t.UTC().Year()
+	return t.IsZero() || y >= 0 && y <= 9999 && instant(t).UnixMicro() != 0
+}
+
+const unstorable = "is not of the years 0 to 9999, or is 1970-01-01T00:00:00Z"
 
 // instant is a time as it is stored: UTC, in microseconds.
 func instant(t time.Time) time.Time {

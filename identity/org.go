@@ -113,7 +113,7 @@ func (s *Admin) makeOrg(ctx context.Context, op string, spec OrgSpec) (out OrgRe
 
 func (c *change) createOrg(spec OrgSpec) (OrgResult, error) {
 	if !validSlug(spec.Slug) {
-		return OrgResult{}, invalid(nounOrg, "Slug", "%q is no DNS label in lower case", clip(spec.Slug))
+		return OrgResult{}, noSlug(spec.Slug)
 	}
 	if spec.DisplayName == "" {
 		spec.DisplayName = spec.Slug
@@ -232,7 +232,7 @@ func (s *Admin) OrgBySlug(ctx context.Context, slug string) (Org, error) {
 // had it, and it is not reserved. One that is no slug fails with ErrInvalid.
 func (s *Admin) SlugAvailable(ctx context.Context, slug string) (bool, error) {
 	if !validSlug(slug) {
-		return false, wrap("SlugAvailable", &Error{Kind: ErrInvalid, Entity: nounOrg, ID: clip(slug)})
+		return false, wrap("SlugAvailable", noSlug(slug))
 	}
 	free := false
 	err := s.read(ctx, "SlugAvailable", s.a.SystemOrg(), func(ctx context.Context, tx Txn) error {
@@ -241,6 +241,10 @@ func (s *Admin) SlugAvailable(ctx context.Context, slug string) (bool, error) {
 		return err
 	})
 	return free, err
+}
+
+func noSlug(s string) error {
+	return invalid(nounOrg, "Slug", "%q is no DNS label in lower case", clip(s))
 }
 
 func (s *Admin) findOrg(ctx context.Context, op string, q Query, name string, valid bool) (out Org, err error) {

@@ -175,6 +175,8 @@ func TestBadSpecs(t *testing.T) {
 		{"resource type", invalid, "binding", "Scope", bind(identity.BindingSpec{Subject: user, Role: string(typed.ID), Scope: path(t, "projects/p")})},
 		{"resource type at Root", invalid, "binding", "Scope", bind(identity.BindingSpec{Subject: user, Role: string(typed.ID), Scope: policy.Root})},
 		{"end before start", invalid, "binding", "End", bind(identity.BindingSpec{Subject: user, Role: "role", Scope: policy.Root, Start: now.Add(2 * day), End: now.Add(day)})},
+		{"start in 1970", invalid, "binding", "Start", bind(identity.BindingSpec{Subject: user, Role: "role", Scope: policy.Root, Start: time.Unix(0, 999)})},
+		{"end too late", invalid, "binding", "End", bind(identity.BindingSpec{Subject: user, Role: "role", Scope: policy.Root, End: time.Date(300000, 1, 1, 0, 0, 0, 0, time.UTC)})},
 		{"end past", invalid, "binding", "End", bind(identity.BindingSpec{Subject: user, Role: "role", Scope: policy.Root, End: now})},
 		{"reach of a tenant", invalid, "binding", "Reach", bind(identity.BindingSpec{Subject: user, Role: "role", Scope: policy.Root, Reach: identity.ReachAll})},
 

@@ -71,8 +71,8 @@ func (t *Tx) As(p Principal) *Admin {
 }
 
 func (t *Tx) usable(ctx context.Context) error {
-	if t.done {
-		return &Error{Kind: ErrInvalid, Entity: "transaction", Err: errText("used after Write returned")}
+	if t.a == nil || t.done {
+		return &Error{Kind: ErrInvalid, Entity: "transaction", Err: errText("used outside of Write")}
 	}
 	if ctx.Err() != nil {
 		return &Error{Kind: ErrBusy, Err: ctx.Err()}

@@ -264,3 +264,14 @@ func TestWriteRefused(t *testing.T) {
 	}
 	same()
 }
+
+// TestZeroTx: outside of Write a transaction is nobody's, and does nothing.
+func TestZeroTx(t *testing.T) {
+	w := open(t)
+	var tx identity.Tx
+	for _, s := range []*identity.Admin{tx.System("test"), tx.As(identity.Principal{})} {
+		wantKind(t, last(s.In("or_x").CreateGroup(w.ctx, identity.GroupSpec{Name: "g"})), identity.ErrUnauthenticated)
+		wantKind(t, last(s.Orgs(w.ctx, identity.OrgFilter{}, identity.Page{})), identity.ErrUnauthenticated)
+	}
+	wantKind(t, last(tx.SQL().ExecContext(w.ctx, "DELETE FROM host")), identity.ErrInvalid)
+}
