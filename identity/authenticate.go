@@ -15,7 +15,8 @@ import (
 // Authenticate verifies an access token or an API token that this instance issued
 // and returns who it speaks for. Every failure matches ErrUnauthenticated; what else it
 // matches (ErrExpired, ErrRevoked, ErrDisabled) is for the operator, not for
-// the caller. A failure to find out (ErrStale, ErrStorage) does not match it.
+// the caller. An API token that was revoked is one that there is not. A failure to
+// find out (ErrStale, ErrStorage) does not match it.
 func (a *Authority) Authenticate(ctx context.Context, raw string) (Principal, error) {
 	return a.AuthenticateFrom(ctx, raw, netip.Addr{})
 }
