@@ -38,6 +38,8 @@ func play(part string, args []string) int {
 		err = c.opener()
 	case "asker":
 		err = c.asker()
+	case "exchanger":
+		err = c.exchanger()
 	case "narrower":
 		err = c.narrower()
 	default:
