@@ -20,7 +20,8 @@ import (
 type Authority struct {
 	cfg      Config
 	store    Store
-	shared   bool // store.Shared(), which does not change
+	release  func() // gives the store up
+	shared   bool   // store.Shared(), which does not change
 	log      *slog.Logger
 	sealer   *token.Sealer // of the configuration; see instance.sealer
 	verifier *token.Verifier
@@ -111,13 +112,13 @@ func open(ctx context.Context, store Store, cfg Config) (_ *Authority, err error
 	if err != nil {
 		return nil, &Error{Kind: ErrInvalid, Entity: "config", Err: err}
 	}
-	release, err := store.Claim()
-	if err != nil {
+	if a.release, err = store.Claim(); err != nil {
 		return nil, err
 	}
+	made := false
 	defer func() {
-		if err != nil {
-			release()
+		if !made {
+			a.release()
 		}
 	}()
 	used, err := isUsed(ctx, store)
@@ -137,6 +138,7 @@ func open(ctx context.Context, store Store, cfg Config) (_ *Authority, err error
 		}
 		return nil, err
 	}
+	made = true
 	return a, nil
 }
 
@@ -227,6 +229,7 @@ func (a *Authority) Close() error {
 		a.observer.close()
 		a.closeErr = wrap("Close", errors.Join(a.door.Close(), a.closeLedger(), a.store.Close()))
 		a.closeErr = errors.Join(a.closeErr, a.clock.Close())
+		a.release()
 	})
 	return a.closeErr
 }

@@ -272,6 +272,8 @@ func TestOneAuthorityOfAStore(t *testing.T) {
 	if err := id.Close(); err != nil {
 		t.Error(err)
 	}
+	_, err = identity.New(w.ctx, st, w.cfg)
+	wantKind(t, err, identity.ErrStorage) // it is closed, and nobody's
 }
 
 func TestSecondOpenAndNewerSchema(t *testing.T) {

@@ -216,7 +216,7 @@ func readOnly(t *testing.T, s identity.Store) {
 	}
 }
 
-// busy: there is one write at a time, and the wait for it ends.
+// claims: a store has one user at a time, and who let go of it has nothing more to say.
 func claims(t *testing.T, s identity.Store) {
 	release, err := s.Claim()
 	ok(t, err)
@@ -231,6 +231,7 @@ func claims(t *testing.T, s identity.Store) {
 	other()
 }
 
+// busy: there is one write at a time, and the wait for it ends.
 func busy(t *testing.T, s identity.Store) {
 	write(t, s, func(context.Context, identity.WriteTxn) {
 		_, err := s.Begin()
