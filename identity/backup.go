@@ -17,6 +17,9 @@ const verbBackup = "backup"
 // Write.
 func (s *Admin) Backup(ctx context.Context, path string) error {
 	const op = "Backup"
+	if err := s.checkActor(); err != nil {
+		return wrap(op, err)
+	}
 	switch {
 	case !s.who.system:
 		return &Error{Kind: ErrDenied, Op: op, Entity: "database", Err: errText("only System makes backups")}
@@ -24,9 +27,6 @@ func (s *Admin) Backup(ctx context.Context, path string) error {
 		return wrap(op, s.tx.usable(ctx))
 	case s.tx != nil || ctx.Value(nestedKey{s.a}) != nil:
 		return wrap(op, errNested())
-	}
-	if err := s.checkActor(); err != nil {
-		return wrap(op, err)
 	}
 	if err := s.a.attached(); err != nil {
 		return wrap(op, err)

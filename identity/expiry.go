@@ -119,9 +119,13 @@ func (a *Authority) aside(ctx context.Context, fn func(context.Context, Usage) e
 // identity:credentials.read.
 func (o *OrgAdmin) Expiring(ctx context.Context, within time.Duration) iter.Seq2[ExpiryWarning, error] {
 	const op = "Expiring"
-	now := time.UnixMicro(o.a.clock.Now())
-	soon := func(end time.Time) bool { return !end.IsZero() && end.After(now) && !end.After(now.Add(within)) }
 	return func(yield func(ExpiryWarning, error) bool) {
+		if err := o.checkActor(); err != nil {
+			yield(ExpiryWarning{}, wrap(op, err))
+			return
+		}
+		now := time.UnixMicro(o.a.clock.Now())
+		soon := func(end time.Time) bool { return !end.IsZero() && end.After(now) && !end.After(now.Add(within)) }
 		owners := map[AccountID]ExpiryWarning{}
 		for a, err := range everyRow(ctx, &o.Admin, op, nounAccount, o.org, Query{}, Txn.Accounts) {
 			if err != nil {
@@ -164,9 +168,14 @@ func (o *OrgAdmin) Expiring(ctx context.Context, within time.Duration) iter.Seq2
 // is not in it, nor are invitations and enroll codes. What was used in the last minutes may not be known
 // yet; see [Credential]. It needs identity:credentials.read.
 func (o *OrgAdmin) Unused(ctx context.Context, since time.Time) iter.Seq2[Credential, error] {
-	now := time.UnixMicro(o.a.clock.Now())
+	const op = "Unused"
 	return func(yield func(Credential, error) bool) {
-		for c, err := range everyRow(ctx, &o.Admin, "Unused", nounCredential, o.org, Query{}, Txn.Credentials) {
+		if err := o.checkActor(); err != nil {
+			yield(Credential{}, wrap(op, err))
+			return
+		}
+		now := time.UnixMicro(o.a.clock.Now())
+		for c, err := range everyRow(ctx, &o.Admin, op, nounCredential, o.org, Query{}, Txn.Credentials) {
 			if err == nil && (!c.lives(now) || c.Type.once() || !c.LastUsed.Before(since) || !c.CreatedAt.Before(since)) {
 				continue
 			}

@@ -15,7 +15,7 @@ import (
 // A revision that is not reached yet is waited for.
 //
 // When the database is put back from a backup, its follower goes on with what comes
-// then. That what it was told after the backup is undone no event says: whoever
+// once the fence is raised. That what it was told after the backup is undone no event says: whoever
 // keeps a copy of what is stored makes it anew.
 //
 // The sequence ends with the context, without an error; after an error, the last
@@ -36,6 +36,10 @@ func (s *Admin) FollowAll(ctx context.Context, after uint64) iter.Seq2[Event, er
 // follow reads the events of an org, or of all, for who may read those of in.
 func (s *Admin) follow(ctx context.Context, op string, in, org OrgID, after uint64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
+		if err := s.checkActor(); err != nil {
+			yield(Event{}, wrap(op, err))
+			return
+		}
 		for {
 			arrival := s.a.arrivals.next() // before reading: what comes after it rings
 			var events []Event

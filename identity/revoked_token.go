@@ -60,7 +60,8 @@ func (o *OrgAdmin) RevokeToken(ctx context.Context, raw string) (changed bool, e
 // later, no access token lives longer, or with the last enroll code that was made
 // with it.
 func (o *OrgAdmin) RevokeTokenID(ctx context.Context, account AccountID, id string) (changed bool, err error) {
-	switch {
+	switch err = o.checkActor(); {
+	case err != nil:
 	case !account.valid():
 		err = &Error{Kind: ErrInvalid, Entity: nounAccount, ID: clip(string(account)), Field: "ID"}
 	case !validSuffix(id):

@@ -268,10 +268,15 @@ func TestWriteRefused(t *testing.T) {
 // TestZeroTx: outside of Write a transaction is nobody's, and does nothing.
 func TestZeroTx(t *testing.T) {
 	w := open(t)
+	x := w.targets("acme")
 	var tx identity.Tx
-	for _, s := range []*identity.Admin{tx.System("test"), tx.As(identity.Principal{})} {
-		wantKind(t, last(s.In("or_x").CreateGroup(w.ctx, identity.GroupSpec{Name: "g"})), identity.ErrUnauthenticated)
-		wantKind(t, last(s.Orgs(w.ctx, identity.OrgFilter{}, identity.Page{})), identity.ErrUnauthenticated)
+	for name, c := range calls() {
+		if err := c.run(w.ctx, tx.System("test"), x); !errors.Is(err, identity.ErrUnauthenticated) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := c.run(w.ctx, tx.As(identity.Principal{}), x); !c.hostOnly && !errors.Is(err, identity.ErrUnauthenticated) {
+			t.Errorf("%s by nobody: %v", name, err)
+		}
 	}
 	wantKind(t, last(tx.SQL().ExecContext(w.ctx, "DELETE FROM host")), identity.ErrInvalid)
 }
