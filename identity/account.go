@@ -145,7 +145,7 @@ func (s *Admin) AccountsByExternalID(ctx context.Context, e ExternalID) ([]Accou
 		out, err = withExternalID(ctx, tx, e)
 		return err
 	})
-	return out, wrap(op, err)
+	return out, wrap(op, givenUp(ctx, err))
 }
 
 // withExternalID finds the accounts of one person, one in each org at the most,

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -58,6 +59,17 @@ func TestMadeIsStored(t *testing.T) {
 		found := must(in.Credential(w.ctx, c.ID))(t)
 		if !found.ValidUntil.Equal(c.ValidUntil) || !found.KeyUntil.Equal(c.KeyUntil) {
 			t.Errorf("%s ends %v and its key %v, stored are %v and %v", c.Type, c.ValidUntil, c.KeyUntil, found.ValidUntil, found.KeyUntil)
+		}
+	}
+	old := must(in.CreateAPIToken(w.ctx, sa.ID, identity.APITokenSpec{Name: "old"}))(t)
+	must(in.RotateSecret(w.ctx, old.ID, odd))(t)
+	for e, err := range in.AllEvents(w.ctx, identity.EventFilter{ID: old.ID.String(), Verb: "rotate"}) {
+		var row identity.Credential
+		if err := errors.Join(err, json.Unmarshal(e.After, &row)); err != nil {
+			t.Fatal(err)
+		}
+		if found := must(in.Credential(w.ctx, old.ID))(t); !found.EndsAt.Equal(row.EndsAt) || row.EndsAt.IsZero() {
+			t.Errorf("the log says that it ends %v, stored is %v", row.EndsAt, found.EndsAt)
 		}
 	}
 	if _, err := in.CreateAPIToken(w.ctx, sa.ID, identity.APITokenSpec{Name: "none", Validity: time.Nanosecond}); !errors.Is(err, identity.ErrInvalid) {

@@ -81,8 +81,8 @@ const (
 	CredentialHeld     CredentialState = "held"
 )
 
-// CredentialFilter selects credentials; empty fields select all. An account that is no id, and a type or a
-// state that there is not, fail with ErrInvalid.
+// CredentialFilter selects credentials; empty fields select all. An account that is no id, a thumbprint
+// that is none, and a type or a state that there is not, fail with ErrInvalid.
 type CredentialFilter struct {
 	Account    AccountID
 	Type       CredentialType

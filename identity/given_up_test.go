@@ -24,9 +24,12 @@ func TestGivenUp(t *testing.T) {
 		"AccountsByID":  func() error { return last(in.AccountsByID(ctx, []identity.AccountID{u})) },
 		"PermissionsOn": func() error { return last(in.PermissionsOn(ctx, about)) },
 		"Explain":       func() error { return last(in.Explain(ctx, about)) },
-		"AuditHead":     func() error { return last(in.AuditHead(ctx)) },
-		"Orgs":          func() error { return last(w.sys().Orgs(ctx, identity.OrgFilter{}, identity.Page{})) },
-		"CreateGroup":   func() error { return last(in.CreateGroup(ctx, identity.GroupSpec{Name: "g"})) },
+		"AccountsByExternalID": func() error {
+			return last(w.sys().AccountsByExternalID(ctx, identity.ExternalID{Issuer: "i", Subject: "s"}))
+		},
+		"AuditHead":   func() error { return last(in.AuditHead(ctx)) },
+		"Orgs":        func() error { return last(w.sys().Orgs(ctx, identity.OrgFilter{}, identity.Page{})) },
+		"CreateGroup": func() error { return last(in.CreateGroup(ctx, identity.GroupSpec{Name: "g"})) },
 		"WhoCan": func() (err error) {
 			for _, err = range in.WhoCan(ctx, identity.WhoCanRequest{Permission: about.Permission, Path: about.Path}) {
 			}

@@ -5,7 +5,7 @@ import (
 	"iter"
 )
 
-// HeldFilter selects credentials that a fence holds; empty fields select all.
+// HeldFilter selects credentials that a fence holds; empty fields select all. What can be no id and no type fails with ErrInvalid.
 type HeldFilter struct {
 	Org     OrgID
 	Account AccountID

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"iter"
 	"slices"
@@ -114,6 +115,9 @@ func (q Query) check(noun string) error {
 			if noun == nounCredential {
 				field, known = "Type", CredentialType(c.Value).known()
 			}
+		case FieldThumbprint:
+			sum, err := base64.RawURLEncoding.Strict().DecodeString(c.Value)
+			field, known = "Thumbprint", err == nil && len(sum) == sha256.Size
 		case FieldState:
 			field, known = "State", slices.Contains(statesOf(noun), c.Value)
 		}

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/claviger-go/claviger/identity"
@@ -31,6 +32,8 @@ func TestFiltersOfNothing(t *testing.T) {
 		"a credential of a group":    credentials(identity.CredentialFilter{Account: "gr_users"}),
 		"a credential of no type":    credentials(identity.CredentialFilter{Type: "api_token"}),
 		"a credential of no state":   credentials(identity.CredentialFilter{State: "expired"}),
+		"to revoke by no thumbprint": revoke(identity.CredentialFilter{Thumbprint: "SHA256:not-a-thumbprint"}),
+		"a padded thumbprint":        credentials(identity.CredentialFilter{Thumbprint: strings.Repeat("A", 43) + "="}),
 		"to revoke what is nobody's": revoke(identity.CredentialFilter{Account: "ci"}),
 		"to revoke what is no type":  revoke(identity.CredentialFilter{Type: "token"}),
 		"a role of no state":         last(in.Roles(w.ctx, identity.RoleFilter{State: "deleted"}, identity.Page{})),
@@ -45,6 +48,7 @@ func TestFiltersOfNothing(t *testing.T) {
 		"everything":             accounts(identity.AccountFilter{}),
 		"a state of nobody":      accounts(identity.AccountFilter{State: identity.AccountArchived}),
 		"a boundary that is not": accounts(identity.AccountFilter{Boundary: "ro_absent"}),
+		"a key that is not":      revoke(identity.CredentialFilter{Thumbprint: strings.Repeat("A", 43)}),
 		"a group":                bindings(identity.BindingFilter{Subject: "gr_absent"}),
 		"a code role of before":  bindings(identity.BindingFilter{Role: "code:gone"}),
 		"an account that is not": revoke(identity.CredentialFilter{Account: "us_absent", State: identity.CredentialHeld}),

@@ -103,9 +103,6 @@ func (o *OrgAdmin) makeRole(ctx context.Context, op string, spec RoleSpec) (out 
 		if why := checkRoleName(spec.Name); why != "" {
 			return out, invalid(nounRole, "Name", "%q: %s", clip(spec.Name), why)
 		}
-		if RoleID(spec.Name).valid() { // a call that names it would look for that id
-			return out, invalid(nounRole, "Name", "%q has the form of a role's id", clip(spec.Name))
-		}
 		if _, taken := c.a.model.Roles.Lookup(codePrefix + spec.Name); taken {
 			return out, conflict(nounRole, spec.Name, "Name", "is that of a code role")
 		}
@@ -118,6 +115,8 @@ func (o *OrgAdmin) makeRole(ctx context.Context, op string, spec RoleSpec) (out 
 			return RoleResult{Role: found}, nil
 		case exists:
 			return out, conflict(nounRole, spec.Name, "Name", "is that of "+string(found.ID))
+		case RoleID(spec.Name).valid(): // a call that names it would look for that id
+			return out, invalid(nounRole, "Name", "%q has the form of a role's id", clip(spec.Name))
 		}
 		out.Role, err = c.createRole(o.org, spec)
 		out.Created = true

@@ -152,7 +152,7 @@ func (c *change) retire(before Credential, successor CredentialID, grace time.Du
 		row.State, row.MinRevision = CredentialRevoked, c.revision()
 		return c.putCredential(before, &row, "rotate")
 	}
-	row.State, row.EndsAt = CredentialRetiring, c.at.Add(grace)
+	row.State, row.EndsAt = CredentialRetiring, instant(c.at.Add(grace))
 	if !row.ValidUntil.IsZero() && row.ValidUntil.Before(row.EndsAt) {
 		row.EndsAt = row.ValidUntil
 	}

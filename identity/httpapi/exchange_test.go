@@ -165,8 +165,12 @@ func TestGrantAudience(t *testing.T) {
 			if _, err := x.id.Authenticate(context.Background(), answer.Token); err == nil {
 				t.Errorf("%s, %s: was let in here", grant, name)
 			}
-			if got := ask(x.user.assertion(t, x.id), name, "https://evil.example"); got != target {
+			unspent := x.user.assertion(t, x.id)
+			if got := ask(unspent, name, "https://evil.example"); got != target {
 				t.Errorf("%s, %s of nobody: %s", grant, name, got)
+			}
+			if got := ask(unspent); !strings.HasPrefix(got, "200\n") {
+				t.Errorf("%s: what was refused for its %s used the assertion up: %s", grant, name, got)
 			}
 			if got := ask("abc", name, "https://evil.example"); strings.Contains(got, "invalid_target") {
 				t.Errorf("%s, %s: a stranger is told %s", grant, name, got)
