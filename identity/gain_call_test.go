@@ -243,7 +243,7 @@ func (g *gainGame) editRole() attempt {
 		}
 	}
 	if a.after != nil {
-		a.narrows = g.under(id)
+		a.narrows = g.under(id, a.after)
 	}
 	a.text = fmt.Sprintf("%s to %+v", id, r)
 	return a
@@ -269,19 +269,23 @@ func (g *gainGame) includers(role string) map[string]bool {
 	return out
 }
 
-// under are the subjects that a change of a role can narrow: those who have it; each account that is denied it or bounded by it.
-func (g *gainGame) under(role string) (out []string) {
-	in := g.includers(role)
+// under are the subjects that a change of a role can narrow: those who have it, or one that includes it and loses something, too; each
+// account that is denied more by it, or bounded by it.
+func (g *gainGame) under(role string, change func(*modelOrg)) (out []string) {
+	in, o := g.includers(role), g.o.clone()
+	change(o)
+	then := chart(o)
+	loses := func(role string) bool { return then.role(role) == nil || g.now.of(role)&^then.of(role) != 0 }
 	for _, b := range g.o.bindings {
 		switch {
-		case in[b.role] && b.deny:
+		case in[b.role] && b.deny && then.of(b.role)&^g.now.of(b.role) != 0:
 			out = append(out, g.now.within(b.subject)...)
-		case in[b.role]:
+		case in[b.role] && !b.deny && loses(b.role):
 			out = append(out, b.subject)
 		}
 	}
 	for id, a := range g.o.accounts {
-		if in[a.boundary] {
+		if in[a.boundary] && loses(a.boundary) {
 			out = append(out, id)
 		}
 	}

@@ -14,7 +14,7 @@ func (g *gainGame) unlink() attempt {
 	switch g.rnd.IntN(3) {
 	case 0:
 		id := g.storedRole()
-		a.kind, a.text, a.needs, a.narrows = "DeleteRole with all", id, "identity:roles.delete", g.under(id)
+		a.kind, a.text, a.needs = "DeleteRole with all", id, "identity:roles.delete"
 		gone = func(b modelBinding) bool { return b.role == id }
 		a.after = func(o *modelOrg) {
 			delete(o.roles, id)
@@ -22,6 +22,7 @@ func (g *gainGame) unlink() attempt {
 				r.includes = slices.DeleteFunc(slices.Clone(r.includes), func(in string) bool { return in == id })
 			}
 		}
+		a.narrows = g.under(id, a.after)
 		a.do = func() error { return g.as.DeleteRole(ctx, identity.RoleID(id), identity.Cascade) }
 		if len(g.includers(id)) > 1 {
 			a.also = append(a.also, [2]string{"identity:roles.update", "/"})
