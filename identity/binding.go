@@ -271,22 +271,6 @@ func (c *change) insertBinding(b Binding) (_ Binding, err error) {
 	return b, c.record(b.Org, nounBinding, string(b.ID), verb, nil, b)
 }
 
-// storable reports whether a time can be stored: that is in microseconds since 1970, and 0 is none.
-func storable(t time.Time) bool {
-	y := t.UTC().Year()
-	return t.IsZero() || y >= 0 && y <= 9999 && instant(t).UnixMicro() != 0
-}
-
-const unstorable = "is not of the years 0 to 9999, or is 1970-01-01T00:00:00Z"
-
-// instant is a time as it is stored: UTC, in microseconds.
-func instant(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC().Truncate(time.Microsecond)
-}
-
 // checkResourceType refuses a scope at which a role may not be bound.
 func checkResourceType(r Role, scope policy.Path) error {
 	if len(r.ResourceTypes) == 0 {
