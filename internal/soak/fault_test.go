@@ -15,9 +15,11 @@ var errInjected = errors.New("injected")
 // injected is the value of a panic that the tests cause on purpose.
 type injected struct{}
 
+func (injected) Error() string { return "injected panic" }
+
 // faults is a source of randomness that misbehaves once it is armed. Every verb
-// that makes an id reads it in the middle of its work inside the door, on the
-// caller's own goroutine, some of them after rows are written.
+// that makes an id reads it in the middle of its work inside the door, some of
+// them after rows are written.
 type faults struct {
 	mu      sync.Mutex
 	rng     *mathrand.Rand
@@ -100,7 +102,7 @@ func attempt(call func() error) outcome {
 		out := outcome{ended: true}
 		defer func() {
 			if v := recover(); v != nil {
-				if _, ours := v.(injected); !ours {
+				if err, ok := v.(error); !ok || !errors.Is(err, injected{}) {
 					panic(v)
 				}
 				out = outcome{panicked: true}

@@ -1,5 +1,5 @@
-// Package commit is the one door through which every write passes: callers queue, share one transaction and one COMMIT, and each runs in a
-// savepoint of its own on its own goroutine.
+// Package commit is the one door through which every write passes: callers queue, share one transaction and one COMMIT, and the closure of each runs in a
+// savepoint of its own.
 //
 // One COMMIT costs one fsync, which dwarfs the statements it carries. While one COMMIT runs, callers gather; the next transaction takes
 // whoever has gathered and never waits to fill up, so a single writer pays nothing for the sharing and many writers divide the fsync.
@@ -91,18 +91,19 @@ func New[T Txn, S any](cfg Config[T, S]) (*Door[T, S], error) {
 		cfg.MaxGroup = DefaultMaxGroup
 	}
 	d := &Door[T, S]{cfg: cfg, queue: newQueue[T, S](), stopped: make(chan struct{})}
-	go d.serve()
+	go d.serve(nil)
 	return d, nil
 }
 
-// Do runs fn in its own savepoint of a transaction shared with other callers, on the calling goroutine, and returns when the COMMIT that carries
-// it is durable and published.
+// Do runs fn in its own savepoint of a transaction shared with other callers, and returns when the COMMIT that carries it is durable and published.
 //
 // fn gets the transaction and the candidate, which holds the edits of those before it in the group, and returns its fork of the candidate. It
 // must not keep the transaction, and must not return a candidate it has edited in place. If fn returns an error, panics or calls
-// runtime.Goexit, exactly its rows and its fork are dropped; the error is returned as it is, and a panic or Goexit goes on
-// through the caller once they are, or once the transaction is lost and with it all of its rows. A refusal is answered, like a success, only after the COMMIT of the group, because it may rest on
-// what others in the group wrote.
+// runtime.Goexit, exactly its rows and its fork are dropped. The error is returned as it is. A refusal is answered, like a success, only after the COMMIT
+// of the group, because it may rest on what others in the group wrote.
+//
+// fn runs on the calling goroutine or on the door's. A panic or Goexit goes on through the caller once its rows are dropped, or once the transaction is lost
+// and with it all of its rows. A panic that was not in the calling goroutine comes as a [PanicError].
 //
 // fn may run twice: when the shared transaction is lost (see Txn), those that had succeeded and the one that met the loss run once more, each
 // in a transaction of its own. fn must therefore set its results afresh on each run.
@@ -114,7 +115,7 @@ func (d *Door[T, S]) Do(ctx context.Context, fn func(T, S) (S, error)) error {
 	return d.enter(ctx, newMember(ctx, fn, false))
 }
 
-// Alone is Do with fn as the only member of its transaction. fn runs at most once.
+// Alone is Do with fn as the only member of its transaction, on the calling goroutine. fn runs at most once.
 func (d *Door[T, S]) Alone(ctx context.Context, fn func(T, S) (S, error)) error {
 	return d.enter(ctx, newMember(ctx, fn, true))
 }
@@ -138,11 +139,7 @@ func (d *Door[T, S]) enter(ctx context.Context, m *member[T, S]) error {
 		}
 		o = <-m.orders // the door has already taken this call out of the queue
 	}
-	for !o.final {
-		m.run(o)
-		o = <-m.orders
-	}
-	return o.err
+	return m.follow(o)
 }
 
 // Close refuses further calls, answers those that are queued with ErrClosed, and returns when the running group has been committed and

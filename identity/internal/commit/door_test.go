@@ -59,6 +59,7 @@ type call struct {
 	alone bool
 	err   error
 	panic any
+	raw   any  // what came out of the call for it
 	exit  bool // left by Goexit
 	end   sync.WaitGroup
 }
@@ -68,7 +69,8 @@ func (c *call) start(d *Door[*fakeTxn, *chain]) {
 	c.end.Go(func() {
 		c.exit = true
 		defer func() {
-			if c.panic = recover(); c.panic != nil {
+			c.raw = recover()
+			if c.panic = thrown(c.raw); c.panic != nil {
 				c.exit = false
 			}
 		}()
@@ -79,6 +81,14 @@ func (c *call) start(d *Door[*fakeTxn, *chain]) {
 		c.err = enter(context.Background(), c.fn)
 		c.exit = false
 	})
+}
+
+// thrown is what a closure panicked with, wherever it ran.
+func thrown(v any) any {
+	if p, ok := v.(*PanicError); ok {
+		return p.Value
+	}
+	return v
 }
 
 // runGroup makes one group of the calls and waits for all of them.

@@ -1,191 +1,200 @@
 package commit
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
 
-// errEnded is for those whom a configured function left without an answer when it ended the goroutine that served with runtime.Goexit, as t.FailNow does.
-// In every other case everyone has been answered before.
-var errEnded = fmt.Errorf("%w: %w", ErrDoubt, ErrClosed)
+// group is one transaction and those who share it. Their closures run one after the other on the goroutine that serves: to wake each caller for its own
+// costs about as much as a statement. Nobody else touches what is in it.
+type group[T Txn, S any] struct {
+	door    *Door[T, S]
+	tx      T
+	state   S               // the candidate after those who succeeded
+	members []*member[T, S] // those who have had their turn, and last the one who has it
+	good    int             // how many succeeded
+	lost    error           // the transaction is lost
+	over    bool            // it has been ended
+	exited  bool            // the last closure has ended the goroutine that served
+}
 
-// lead serves the door on the goroutine of a caller that found nobody there: a caller who is not disturbed pays for no goroutine but its own. Those
-// who come while its group runs join it, and the door's goroutine takes over those who come later.
-func (d *Door[T, S]) lead(m *member[T, S]) error {
-	orderly := false
+// lead gives the first member its turn, on its own goroutine, and ends the transaction. When somebody has joined, it leaves that to work, and returns true.
+func (g *group[T, S]) lead() (joined bool) {
 	defer func() {
-		if !orderly && !m.unwound { // a configured function has ended the goroutine
-			d.shut()
+		if !joined {
+			g.abandon()
 		}
-		d.queue.yield()
 	}()
-	d.open(m)
-	orderly = true
-	return (<-m.orders).err
-}
-
-// open serves m, and who shares its transaction.
-func (d *Door[T, S]) open(m *member[T, S]) {
-	if m.alone {
-		d.single(m)
+	m := g.members[0]
+	g.turn(m, g.own)
+	if joined = g.next(); joined {
+		m.leads = false
 	} else {
-		d.group(m)
+		g.close()
 	}
+	return joined
 }
 
-// shut closes the queue and answers those in it.
-func (d *Door[T, S]) shut() {
-	for _, m := range d.queue.close() {
-		m.settle(ErrClosed)
-	}
-}
-
-// serve is the door's goroutine.
-func (d *Door[T, S]) serve() {
-	defer close(d.stopped)
-	defer d.shut() // as for errEnded: after Close there is nobody left here
-	for d.queue.wait() {
-		if m := d.queue.pop(true); m != nil {
-			d.open(m)
+// work gives their turns to the last member and to those who come meanwhile, and ends the transaction.
+func (g *group[T, S]) work() {
+	defer func() {
+		if !g.exited {
+			g.abandon()
 		}
+	}()
+	if g.exited {
+		g.exited = false
+		g.end(g.newest(), outcome[S]{unwound: true})
+	} else {
+		g.turn(g.newest(), g.call)
+	}
+	for g.next() {
+		g.turn(g.newest(), g.call)
+	}
+	g.close()
+}
+
+func (g *group[T, S]) newest() *member[T, S] { return g.members[len(g.members)-1] }
+
+// turn runs the closure of m in a savepoint.
+func (g *group[T, S]) turn(m *member[T, S], run func(*member[T, S]) outcome[S]) {
+	if g.lost = guard("savepoint", g.tx.Savepoint); g.lost == nil {
+		g.end(m, run(m))
 	}
 }
 
-// group runs first and whoever is queued behind it, also those that arrive while it runs, in one transaction.
-func (d *Door[T, S]) group(first *member[T, S]) {
-	r := &relay[T, S]{door: d, members: []*member[T, S]{first}, back: make(chan struct{}, 1)}
-	defer func() { settle(r.members, errEnded) }()
+// own runs the closure of the leader, on its own goroutine. What unwinds that unwinds the door's work on this stack as well, which is over then: nobody
+// else has anything in the transaction.
+func (g *group[T, S]) own(m *member[T, S]) outcome[S] {
+	out := outcome[S]{unwound: true}
+	m.unwound = true
+	defer func() {
+		if out.unwound {
+			_ = guard("rollback to", g.tx.RollbackTo)
+		}
+	}()
+	out.state, out.err = m.fn(g.tx, g.state)
+	out.unwound, m.unwound = false, false
+	return out
+}
 
-	var err error
-	if r.tx, r.state, err = d.begin(); err != nil {
-		for len(r.members) < d.cfg.MaxGroup {
-			m := d.queue.pop(false)
-			if m == nil {
-				break
+// call runs a closure on the door's goroutine. A panic ends here, to go on in its caller. Goexit cannot be stopped: it is noted for the goroutine that
+// comes after this one.
+func (g *group[T, S]) call(m *member[T, S]) outcome[S] {
+	out := outcome[S]{unwound: true}
+	g.exited = true // unless what follows returns
+	func() {
+		defer func() {
+			if v := recover(); v != nil {
+				out.panicked = &PanicError{Value: v, Stack: debug.Stack()}
 			}
-			r.members = append(r.members, m)
+		}()
+		out.state, out.err = m.fn(g.tx, g.state)
+		out.unwound = false
+	}()
+	g.exited = false
+	return out
+}
+
+// ask lets the caller run its closure, on the caller's goroutine.
+func (g *group[T, S]) ask(m *member[T, S]) outcome[S] {
+	m.outcomes = make(chan outcome[S], 1)
+	m.orders <- order[T, S]{tx: g.tx, state: g.state}
+	return <-m.outcomes
+}
+
+// end keeps what m wrote, or undoes it.
+func (g *group[T, S]) end(m *member[T, S], out outcome[S]) {
+	if !out.unwound && out.err == nil {
+		if g.lost = guard("release", g.tx.Release); g.lost == nil {
+			m.state, g.state = succeeded, out.state
+			g.good++
 		}
-		settle(r.members, err)
 		return
 	}
-
-	r.run()
-	d.last = max(len(r.members), d.last/2) // one small group does not mean that the others have left
+	g.lost = guard("rollback to", g.tx.RollbackTo)
 	switch {
-	case r.ended:
-		_ = guard("rollback", r.tx.Rollback) // nobody is told that anything was kept
-		d.shut()
-		return
-	case r.lost != nil:
-		_ = guard("rollback", r.tx.Rollback) // the transaction is lost whatever this returns
-		d.retry(r.members)
+	case out.unwound:
+		m.unwind(out.panicked)
+	case g.lost == nil:
+		m.state, m.err = refused, out.err
+	}
+}
+
+// next takes in another member, and reports whether there is one.
+func (g *group[T, S]) next() bool {
+	if g.lost != nil || len(g.members) == g.door.cfg.MaxGroup {
+		return false
+	}
+	m := g.door.queue.pop(false)
+	if m == nil && len(g.members) < g.door.last {
+		// Who shared the COMMIT before may just have been woken, and be on the way back: another COMMIT costs far more than to let them run.
+		runtime.Gosched()
+		m = g.door.queue.pop(false)
+	}
+	if m == nil {
+		return false
+	}
+	g.members = append(g.members, m)
+	return true
+}
+
+// close ends the transaction and answers everyone.
+func (g *group[T, S]) close() {
+	g.door.last = max(len(g.members), g.door.last/2) // one small group does not mean that the others have left
+	if g.lost != nil {
+		g.rollback() // the transaction is lost whatever this returns
+		g.door.retry(g.members)
 		return
 	}
-
-	if r.good == 0 {
-		_ = guard("rollback", r.tx.Rollback) // nothing was kept: there is nothing to lose
-	} else if err := d.finish(r.tx, r.state); err != nil {
-		for _, m := range r.members {
+	if g.good == 0 {
+		g.rollback() // nothing was kept: there is nothing to lose
+	} else if err := g.commit(); err != nil {
+		for _, m := range g.members {
 			if m.state == refused {
 				// The refusal may rest on rows whose fate is unknown: say both.
 				m.settle(fmt.Errorf("%w (%w)", m.err, err))
 			}
 		}
-		settle(r.members, err)
+		settle(g.members, err)
 		return
 	}
-	for _, m := range r.members {
+	for _, m := range g.members {
 		m.settle(m.err)
 	}
 }
 
-// retry runs the members of a lost transaction again, each in its own: those that had succeeded and the last, which met the loss. Members that failed
-// by themselves are answered after that, when what they were compared with has been stored, or has not. A leader comes last: it may unwind.
-func (d *Door[T, S]) retry(members []*member[T, S]) {
-	defer func() {
-		for _, m := range members {
-			if m.state == refused {
-				m.settle(m.err)
-			}
-		}
-	}()
-	for _, leads := range []bool{false, true} {
-		for _, m := range members {
-			if m.leads == leads && (m.state == succeeded || m.state == waiting) {
-				d.single(m)
-			}
-		}
-	}
-}
-
-// single runs m as the only member of a transaction and answers it. There is no second try.
-func (d *Door[T, S]) single(m *member[T, S]) {
-	m.state = waiting
-	defer func() { m.settle(errEnded) }()
-
-	tx, s, err := d.begin()
-	if err != nil {
-		m.settle(err)
-		return
-	}
-	// The savepoint is not here to be rolled back to: that RELEASE succeeds shows that the transaction is still the one begun above.
-	if err = guard("savepoint", tx.Savepoint); err == nil {
-		out := m.turn(tx, s)
-		if err = out.err; err == nil && !out.unwound {
-			if err = guard("release", tx.Release); err == nil {
-				m.settle(d.finish(tx, out.state))
-				return
-			}
-		}
-	}
-	_ = guard("rollback", tx.Rollback) // the error that led here is the one to report
-	m.settle(err)
-}
-
-func (d *Door[T, S]) begin() (tx T, s S, err error) {
-	err = guard("begin", func() (err error) {
-		tx, s, err = d.cfg.Begin()
-		return err
-	})
-	return tx, s, err
-}
-
-// finish commits and publishes. An error wraps ErrDoubt.
-func (d *Door[T, S]) finish(tx T, s S) error {
-	if err := guard("commit", tx.Commit); err != nil {
-		_ = guard("rollback", tx.Rollback) // fails when COMMIT did take, or when the engine has rolled back by itself
-		err = fmt.Errorf("%w: %w", ErrDoubt, err)
-		_ = d.doubt(err) // the callers get an error in any case
+// commit ends the transaction and publishes the candidate. An error wraps ErrDoubt.
+func (g *group[T, S]) commit() error {
+	if err := guard("commit", g.tx.Commit); err != nil {
+		g.rollback() // fails when COMMIT did take, or when the engine has rolled back by itself
+		err = doubtful(err)
+		_ = g.door.doubt(err) // the callers get an error in any case
 		return err
 	}
-	err := guard("publish", func() error { d.cfg.Publish(s); return nil })
+	g.over = true
+	err := guard("publish", func() error { g.door.cfg.Publish(g.state); return nil })
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%w: %w", ErrDoubt, err)
-	if d.doubt(err) == nil {
+	err = doubtful(err)
+	if g.door.doubt(err) == nil {
 		return nil
 	}
 	return err // stored, but nobody has taken responsibility for what is served
 }
 
-func (d *Door[T, S]) doubt(err error) error {
-	return guard("doubt", func() error { d.cfg.Doubt(err); return nil })
+// rollback drops the transaction.
+func (g *group[T, S]) rollback() {
+	g.over = true
+	_ = guard("rollback", g.tx.Rollback) // the error that led here is the one to report
 }
 
-// settle answers those that have no answer yet.
-func settle[T Txn, S any](members []*member[T, S], err error) {
-	for _, m := range members {
-		m.settle(err)
+// abandon is for a goroutine that is ended in the middle: nothing stays open, and nobody without an answer.
+func (g *group[T, S]) abandon() {
+	defer settle(g.members, errEnded)
+	if !g.over {
+		g.rollback()
 	}
-}
-
-// guard calls f and says which step failed. A panic becomes an error: whoever serves the door answers others, too, and goes on.
-func guard(step string, f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("commit: %s panicked: %v", step, v)
-		}
-	}()
-	if err := f(); err != nil {
-		return fmt.Errorf("commit: %s: %w", step, err)
-	}
-	return nil
 }

@@ -3,17 +3,18 @@ package commit
 import (
 	"container/list"
 	"context"
+	"fmt"
+	"runtime"
 )
 
-// member is one call waiting at the door. The door and the calling goroutine take turns: an order goes out on orders, and each order to run is
-// answered by exactly one outcome, or by passing the baton on.
+// member is one call waiting at the door. An order goes out on orders, and each order to run is answered by exactly one outcome.
 type member[T Txn, S any] struct {
 	ctx      context.Context
 	fn       func(T, S) (S, error)
 	alone    bool
 	leads    bool             // its goroutine serves the door, and takes its own turn without orders
 	orders   chan order[T, S] // to the caller; room for one, so that nobody waits for a caller to wake up
-	outcomes chan outcome[S]  // from the caller, when it is alone in its transaction; made when it is
+	outcomes chan outcome[S]  // from the caller, when it runs the closure; made when it does
 
 	place *list.Element // in the queue; nil when not queued; guarded by the queue's mutex
 
@@ -34,20 +35,36 @@ const (
 	settled                   // answered
 )
 
-// order tells the calling goroutine either to run the closure or what to return.
+// order tells the calling goroutine either to run the closure or how to end.
 type order[T Txn, S any] struct {
-	final bool
-	err   error
-	relay *relay[T, S] // of the group that it is in; nil when it is alone
-	tx    T
-	state S
+	final    bool
+	err      error
+	panicked *PanicError
+	exit     bool // by Goexit
+	tx       T
+	state    S
 }
 
 // outcome is what one run of a closure came to.
 type outcome[S any] struct {
-	state   S
-	err     error
-	unwound bool // it panicked or called Goexit, and the caller is on its way out
+	state    S
+	err      error
+	unwound  bool        // it panicked or called Goexit
+	panicked *PanicError // unless that goes through the caller already
+}
+
+// PanicError is the value with which a panic goes on in the caller of Do when its closure ran elsewhere.
+type PanicError struct {
+	Value any    // what the closure panicked with
+	Stack []byte // where, as [debug.Stack] writes it
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("%v\n\n%s", e.Value, e.Stack) }
+
+// Unwrap returns the value if that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
 }
 
 func newMember[T Txn, S any](ctx context.Context, fn func(T, S) (S, error), alone bool) *member[T, S] {
@@ -57,15 +74,26 @@ func newMember[T Txn, S any](ctx context.Context, fn func(T, S) (S, error), alon
 	}
 }
 
-// run executes the closure on the calling goroutine and hands the baton on however it ends. There is no recover, so a panic keeps its value and
-// its stack; it goes on only after its rows are rolled back, which one that is alone learns from the final order, or are lost with the transaction.
+// follow does what the caller is told to, beginning with o, and returns its answer.
+func (m *member[T, S]) follow(o order[T, S]) error {
+	for !o.final {
+		m.run(o)
+		o = <-m.orders
+	}
+	switch {
+	case o.panicked != nil:
+		panic(o.panicked)
+	case o.exit:
+		runtime.Goexit()
+	}
+	return o.err
+}
+
+// run executes the closure on the calling goroutine. There is no recover, so a panic keeps its value and its stack; it goes on only after the final
+// order, when its rows are gone.
 func (m *member[T, S]) run(o order[T, S]) {
 	out := outcome[S]{unwound: true}
 	defer func() {
-		if o.relay != nil {
-			o.relay.pass(m, out)
-			return
-		}
 		m.outcomes <- out
 		if out.unwound {
 			<-m.orders
@@ -75,37 +103,18 @@ func (m *member[T, S]) run(o order[T, S]) {
 	out.unwound = false
 }
 
-// turn gives a member that is alone the baton and waits until it comes back.
-func (m *member[T, S]) turn(tx T, s S) outcome[S] {
-	if m.leads {
-		return m.own(tx, s)
-	}
-	m.outcomes = make(chan outcome[S], 1)
-	m.orders <- order[T, S]{tx: tx, state: s}
-	return <-m.outcomes
-}
-
-// own is the turn of the leader. What unwinds it unwinds the door's work on this stack as well, which is over then: nobody else has anything in the
-// transaction, for the leader is the first of its group, and the last of those who are retried.
-func (m *member[T, S]) own(tx T, s S) outcome[S] {
-	out := outcome[S]{unwound: true}
-	m.unwound = true
-	defer func() {
-		if out.unwound {
-			defer func() { _ = guard("rollback", tx.Rollback) }() // also when the next line ends the goroutine
-			_ = guard("rollback to", tx.RollbackTo)
-		}
-	}()
-	out.state, out.err = m.fn(tx, s)
-	out.unwound, m.unwound = false, false
-	return out
-}
-
 // settle answers the member. Later answers are ignored.
-func (m *member[T, S]) settle(err error) {
+func (m *member[T, S]) settle(err error) { m.answer(order[T, S]{err: err}) }
+
+// unwind lets a panic, or if it is nil a Goexit, go on in the caller.
+func (m *member[T, S]) unwind(panicked *PanicError) {
+	m.answer(order[T, S]{panicked: panicked, exit: panicked == nil})
+}
+
+func (m *member[T, S]) answer(o order[T, S]) {
 	if m.state == settled {
 		return
 	}
-	m.state = settled
-	m.orders <- order[T, S]{final: true, err: err}
+	m.state, o.final = settled, true
+	m.orders <- o
 }

@@ -12,7 +12,8 @@ type queue[T Txn, S any] struct {
 	mu     sync.Mutex
 	closed bool
 	server server
-	line   list.List // of *member[T, S]
+	joined *group[T, S] // what a leader has left to the door's goroutine
+	line   list.List    // of *member[T, S]
 }
 
 // server is who opens transactions now.
@@ -44,11 +45,11 @@ func (q *queue[T, S]) push(m *member[T, S]) bool {
 	return true
 }
 
-// yield ends the leader's service: the door's goroutine serves those who came meanwhile.
-func (q *queue[T, S]) yield() {
+// yield ends the leader's service: the door's goroutine works at the group that others have joined, if there is one, and serves those who came meanwhile.
+func (q *queue[T, S]) yield(joined *group[T, S]) {
 	q.mu.Lock()
-	q.server = nobody
-	if q.line.Len() > 0 {
+	q.server, q.joined = nobody, joined
+	if joined != nil || q.line.Len() > 0 {
 		q.server = serving
 	}
 	wanted := q.server == serving || q.closed
@@ -91,27 +92,30 @@ func (q *queue[T, S]) pop(alone bool) *member[T, S] {
 	return nil
 }
 
-// wait returns true when the door's goroutine has somebody to serve, and false when the queue is closed and nobody serves any more.
-func (q *queue[T, S]) wait() bool {
+// wait returns true when the door's goroutine has somebody to serve, and false when the queue is closed and nobody serves any more. A group that a leader
+// has left comes with it.
+func (q *queue[T, S]) wait() (joined *group[T, S], serve bool) {
 	for {
-		if serve, over := q.turn(); serve || over {
-			return serve
+		joined, serve, over := q.turn()
+		if serve || over {
+			return joined, serve
 		}
 		<-q.arrived
 	}
 }
 
 // turn reports whether it is the door's goroutine's turn, and whether none will come.
-func (q *queue[T, S]) turn() (serve, over bool) {
+func (q *queue[T, S]) turn() (joined *group[T, S], serve, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.server == serving && q.line.Len() > 0 {
-		return true, false
+	joined, q.joined = q.joined, nil
+	if joined != nil || q.server == serving && q.line.Len() > 0 {
+		return joined, true, false
 	}
 	if q.server == serving {
 		q.server = nobody
 	}
-	return false, q.closed && q.server == nobody
+	return nil, false, q.closed && q.server == nobody
 }
 
 // close refuses further members and returns those that were queued.

@@ -198,7 +198,7 @@ func (r *round) call(rnd *rand.Rand, id int) {
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		defer func() {
-			if v := recover(); v != nil {
+			if v := thrown(recover()); v != nil {
 				if v != id {
 					r.db.violated("call %d panicked with %v", id, v)
 				}
