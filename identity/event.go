@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"time"
 )
 
@@ -60,24 +59,21 @@ func hashOf(b []byte) []byte {
 // mac is HMAC-SHA256 over every field, each preceded by its length, with the
 // hashes in the place of Before and After.
 func (e *Event) mac(key []byte) []byte {
-	h := hmac.New(sha256.New, key)
+	text := make([]byte, 0, 512) // few are longer
 	for _, n := range []uint64{e.Revision, uint64(e.Item), e.Seq, uint64(e.At.UnixMicro())} {
-		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], n)
-		h.Write(b[:])
+		text = binary.BigEndian.AppendUint64(text, n)
 	}
 	for _, s := range []string{string(e.Org), e.Noun, e.ID, e.Verb, e.Actor, e.Reason, e.OnBehalfOf, e.Credential, e.RequestID} {
-		writeField(h, []byte(s))
+		text = appendField(text, s)
 	}
 	for _, b := range [][]byte{e.BeforeHash, e.AfterHash, e.Prev} {
-		writeField(h, b)
+		text = appendField(text, b)
 	}
+	h := hmac.New(sha256.New, key)
+	h.Write(text)
 	return h.Sum(nil)
 }
 
-func writeField(h hash.Hash, b []byte) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(b)))
-	h.Write(n[:])
-	h.Write(b)
+func appendField[T string | []byte](text []byte, field T) []byte {
+	return append(binary.BigEndian.AppendUint64(text, uint64(len(field))), field...)
 }

@@ -8,8 +8,8 @@ type Draft struct {
 	s   Snapshot // the state being edited; what it shares with frozen snapshots is only ever replaced
 	own *stamp
 
-	work      map[uint32]*work // subjects touched, by slot
-	recompile map[string]bool  // ids of roles touched
+	work      map[uint32]*work // subjects touched, by slot; nil: none
+	recompile map[string]bool  // ids of roles touched; nil: none
 	released  []uint32         // slots of bindings removed: old entries still name them, so they are free only after freezing
 	rootAdded []uint32         // bindings made at Root
 	rootGone  []uint32         // bindings at Root removed
@@ -35,7 +35,7 @@ func (s *Snapshot) Edit() *Draft {
 
 func (d *Draft) reset() {
 	d.own = new(stamp)
-	d.work, d.recompile = map[uint32]*work{}, map[string]bool{}
+	d.work, d.recompile = nil, nil
 	d.released, d.rootAdded, d.rootGone = nil, nil, nil
 }
 
@@ -57,6 +57,9 @@ func (d *Draft) touch(slot uint32) *work {
 	w := d.work[slot]
 	if w == nil {
 		w = &work{packed: unpack(*d.s.subjects.row(slot))}
+		if d.work == nil {
+			d.work = map[uint32]*work{}
+		}
 		d.work[slot] = w
 	}
 	return w

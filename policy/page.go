@@ -22,11 +22,28 @@ func (p *page[T]) name(i uint32) string {
 	if p.names != nil {
 		return p.names[i]
 	}
-	begin := uint32(0)
-	if i > 0 {
-		begin = p.cell[i-1].end
+	return p.text[p.begin(i):p.cell[i].end]
+}
+
+// begin is where a slot's name begins in text.
+func (p *page[T]) begin(i uint32) uint32 {
+	if i == 0 {
+		return 0
 	}
-	return p.text[begin:p.cell[i].end]
+	return p.cell[i-1].end
+}
+
+// extend writes a name behind all others, and reports false when it does not belong there. For one name this is less work than to unseal them all and seal
+// them again; for many it is more.
+func (p *page[T]) extend(i uint32, name string) bool {
+	if p.names != nil || int(p.begin(i)) != len(p.text) {
+		return false
+	}
+	p.text += name
+	for ; i < pageSize; i++ {
+		p.cell[i].end = uint32(len(p.text))
+	}
+	return true
 }
 
 // unseal makes the names writable, one by one.

@@ -38,7 +38,7 @@ func (d *Draft) LoadRole(r Role) error {
 	d.s.cat.intern(def.Exclusions)
 	d.s.defined += def.size() - row.def.size()
 	row.def = &def
-	d.recompile[r.ID] = true
+	d.changed(r.ID)
 	return nil
 }
 
@@ -52,8 +52,16 @@ func (d *Draft) RemoveRole(id string) {
 	d.include(slot, row.def, nil)
 	d.s.defined -= row.def.size()
 	row.def, row.contents = nil, d.s.cat.unknown
-	d.recompile[id] = true
+	d.changed(id)
 	d.dropRole(slot)
+}
+
+// changed notes a role that is to be worked out again.
+func (d *Draft) changed(id string) {
+	if d.recompile == nil {
+		d.recompile = map[string]bool{}
+	}
+	d.recompile[id] = true
 }
 
 // include keeps the list of roles that include others.

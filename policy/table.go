@@ -62,7 +62,13 @@ func (t *table[T]) writable(own *stamp, n uint32) *page[T] {
 }
 
 func (t *table[T]) rename(own *stamp, slot uint32, name string) {
-	p := t.writable(own, slot/pageSize)
+	n := slot / pageSize
+	first := t.dir.len() <= n || t.dir.at(n).owner != own
+	p := t.writable(own, n)
+	if first && p.extend(slot%pageSize, name) {
+		t.text += len(name)
+		return
+	}
 	if p.names == nil {
 		p.unseal()
 		t.dirty = append(t.dirty, p)

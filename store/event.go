@@ -97,7 +97,8 @@ func (c changes) Head(ctx context.Context, org identity.OrgID) (identity.Event, 
 
 func (c changes) Append(ctx context.Context, events []identity.Event) error {
 	for _, e := range events {
-		if _, err := c.run.exec(ctx, c.t.insert, values(c.t.row(e), c.t.insertFrom)...); err != nil {
+		row := c.t.row(e)
+		if _, err := c.t.put(ctx, c.run, c.t.insert, &row, c.t.insertFrom); err != nil {
 			return c.t.dialect.fail(c.t.entity, e.ID, err)
 		}
 	}

@@ -27,9 +27,9 @@ func (s single[T, R]) Load(ctx context.Context) (noun T, err error) {
 
 func (s single[T, R]) Save(ctx context.Context, noun T) error {
 	row := s.t.row(noun)
-	changed, err := s.run.exec(ctx, s.t.update, values(row, s.t.updateFrom)...)
+	changed, err := s.t.put(ctx, s.run, s.t.update, &row, s.t.updateFrom)
 	if err == nil && changed == 0 {
-		_, err = s.run.exec(ctx, s.t.insert, values(row, s.t.insertFrom)...)
+		_, err = s.t.put(ctx, s.run, s.t.insert, &row, s.t.insertFrom)
 	}
 	return s.t.dialect.fail(s.t.entity, "", err)
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -94,13 +96,35 @@ func (l *layout) places(mapper *reflectx.Mapper, row reflect.Type, columns []str
 	return places
 }
 
-func values(row any, places [][]int) []any {
-	v := reflect.ValueOf(row)
+// values are what the driver stores for columns of a row, to which row points.
+func values(row any, places [][]int) ([]any, error) {
+	v := reflect.ValueOf(row).Elem()
 	out := make([]any, len(places))
 	for i, place := range places {
-		out[i] = reflectx.FieldByIndexesReadOnly(v, place).Interface()
+		var err error
+		if out[i], err = value(reflectx.FieldByIndexesReadOnly(v, place)); err != nil {
+			return nil, err
+		}
 	}
-	return out
+	return out, nil
+}
+
+// value is what the driver would make of a field, with less effort.
+func value(field reflect.Value) (driver.Value, error) {
+	if own, ok := field.Addr().Interface().(driver.Valuer); ok {
+		return own.Value()
+	}
+	switch {
+	case field.Kind() == reflect.String:
+		return field.String(), nil
+	case field.Kind() == reflect.Bool:
+		return field.Bool(), nil
+	case field.CanInt():
+		return field.Int(), nil
+	case field.CanUint() && field.Uint() <= math.MaxInt64:
+		return int64(field.Uint()), nil
+	}
+	return driver.DefaultParameterConverter.ConvertValue(field.Interface())
 }
 
 func (t *table[T, K, R]) in(run runner) identity.Table[T, K] { return rows[T, K, R]{t, run} }
@@ -169,17 +193,32 @@ func (r rows[T, K, R]) Count(ctx context.Context, q identity.Query) (int, error)
 
 func (r rows[T, K, R]) Insert(ctx context.Context, noun T) error {
 	row := r.t.row(noun)
-	_, err := r.run.exec(ctx, r.t.insert, values(row, r.t.insertFrom)...)
+	_, err := r.t.put(ctx, r.run, r.t.insert, &row, r.t.insertFrom)
+	if err == nil {
+		return nil
+	}
 	return r.t.dialect.fail(r.t.entity, r.t.nameOf(row), err)
 }
 
 func (r rows[T, K, R]) Update(ctx context.Context, noun T) error {
 	row := r.t.row(noun)
-	changed, err := r.run.exec(ctx, r.t.update, values(row, r.t.updateFrom)...)
-	if err == nil && changed == 0 {
+	changed, err := r.t.put(ctx, r.run, r.t.update, &row, r.t.updateFrom)
+	switch {
+	case err != nil:
+		return r.t.dialect.fail(r.t.entity, r.t.nameOf(row), err)
+	case changed == 0:
 		return notFound(r.t.entity, r.t.nameOf(row))
 	}
-	return r.t.dialect.fail(r.t.entity, r.t.nameOf(row), err)
+	return nil
+}
+
+// put runs a statement whose parameters are columns of a row, to which row points.
+func (l *layout) put(ctx context.Context, run runner, text string, row any, places [][]int) (changed int64, err error) {
+	args, err := values(row, places)
+	if err != nil {
+		return 0, err
+	}
+	return run.exec(ctx, text, args...)
 }
 
 func (r rows[T, K, R]) Delete(ctx context.Context, org identity.OrgID, id K) error {
