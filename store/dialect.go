@@ -12,6 +12,9 @@ type Dialect struct {
 	// Savepoint, RollbackTo and Release begin, undo and end a part. The name in
 	// them is constant: parts of one name nest like a stack.
 	Savepoint, RollbackTo, Release string
+	// Insert begins a statement that inserts one row. Of one row nothing can be kept
+	// when it is refused, so the engine need not prepare to undo a part of it.
+	Insert string
 	// Flush moves what is committed to where it stays. It runs before the store
 	// closes, and may fail.
 	Flush string

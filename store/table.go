@@ -57,7 +57,7 @@ func (l *layout) build(mapper *reflectx.Mapper, dialect Dialect, row reflect.Typ
 	for i := range marks {
 		marks[i] = "$" + strconv.Itoa(i+1)
 	}
-	l.insert = "INSERT INTO " + l.name + " (" + list + ") VALUES (" + strings.Join(marks, ", ") + ")"
+	l.insert = dialect.Insert + " " + l.name + " (" + list + ") VALUES (" + strings.Join(marks, ", ") + ")"
 	l.insertFrom = l.places(mapper, row, l.columns)
 
 	// The conditions that pick one row: the org, then the parts of the key.

@@ -1,0 +1,58 @@
+package migrations
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestEventsAreCopied: the log is the same before and after it is copied, both ways, and append-only on both sides.
+func TestEventsAreCopied(t *testing.T) {
+	db, exec := withUser(t)
+	exec(`INSERT INTO identity_event VALUES (1, 0, 'or_1', 1, 5, 'org', 'or_1', 'create', 'system', 'r', 'b', 'c', 'q', x'01', x'02', x'03', x'04', x'05', x'06')`)
+	exec(`INSERT INTO identity_event VALUES (2, 1, 'or_1', 2, 6, 'account', 'us_1', 'create', 'us_1', '', '', '', '', NULL, NULL, NULL, NULL, NULL, NULL)`)
+	held := func() (rows string) {
+		t.Helper()
+		const all = `SELECT group_concat(concat_ws(',', revision, item, org_id, seq, at, noun, id, verb, actor, reason, on_behalf_of, credential, request_id,
+			quote(before), quote(after), quote(before_hash), quote(after_hash), quote(prev), quote(mac)), ';') FROM (SELECT * FROM identity_event ORDER BY revision)`
+		if err := db.QueryRowContext(t.Context(), all).Scan(&rows); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{
+			`DELETE FROM identity_event`,
+			`UPDATE identity_event SET actor = 'forged'`,
+			`INSERT OR REPLACE INTO identity_event SELECT 1, 0, org_id, 9, at, noun, id, verb, 'forged', '', '', '', '', NULL, NULL, NULL, NULL, NULL, NULL FROM identity_event`,
+			`INSERT OR REPLACE INTO identity_event SELECT 9, 0, org_id, 1, at, noun, id, verb, 'forged', '', '', '', '', NULL, NULL, NULL, NULL, NULL, NULL FROM identity_event`,
+		} {
+			if _, err := db.ExecContext(t.Context(), text); err == nil || !strings.Contains(err.Error(), "append-only") {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+		return rows
+	}
+	copied := func() bool {
+		t.Helper()
+		var text string
+		if err := db.QueryRowContext(t.Context(), `SELECT sql FROM sqlite_schema WHERE name = 'identity_event'`).Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(text, "DEFERRABLE")
+	}
+	first := held()
+	if !strings.Contains(first, "us_1") || !copied() {
+		t.Fatalf("it begins with %q", first)
+	}
+	for copied() {
+		if err := Down(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := held(); got != first {
+		t.Errorf("down: %q, it was %q", got, first)
+	}
+	if err := Up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if got := held(); got != first {
+		t.Errorf("up again: %q, it was %q", got, first)
+	}
+}
