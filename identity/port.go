@@ -63,7 +63,11 @@ type WriteTxn interface {
 	Savepoint() error  // begins a part
 	RollbackTo() error // undoes the part and ends it
 	Release() error    // keeps the part and ends it
-	Commit() error     // returns when everything is durable
+	// Written counts the statements that have changed something, those that were
+	// undone included. It fails after an error that may have cost the transaction,
+	// until RollbackTo shows that it has not.
+	Written() (int, error)
+	Commit() error // returns when everything is durable
 	Rollback() error
 	hostStatements
 }

@@ -19,6 +19,7 @@ type WriteTxn struct {
 	txn
 	writer *writer
 	ended  atomic.Bool
+	wrote  int    // statements that have changed something
 	lost   error  // a statement failed in a way after which the engine may have rolled everything back
 	finish func() // closes the rows that the host left open
 }
@@ -41,6 +42,16 @@ func (t *WriteTxn) RollbackTo() error {
 // Release keeps the newest part and ends it. When it fails, the state of the
 // transaction is unknown, and it must be rolled back.
 func (t *WriteTxn) Release() error { return t.control(t.writer.dialect.Release) }
+
+// Written counts the statements that have changed something, those that were undone
+// and those of the host included. It fails after an error that may have cost the
+// transaction, until RollbackTo shows that it has not.
+func (t *WriteTxn) Written() (int, error) {
+	if err := t.over(); err != nil {
+		return t.wrote, storageError("transaction", err)
+	}
+	return t.wrote, nil
+}
 
 func (t *WriteTxn) control(text string) error {
 	if err := t.over(); err != nil {
@@ -125,6 +136,7 @@ func (t *WriteTxn) ExecContext(ctx context.Context, query string, args ...any) (
 	if err := t.over(); err != nil {
 		return nil, storageError("transaction", err)
 	}
+	t.wrote++
 	result, err := t.writer.conn.ExecContext(context.WithoutCancel(ctx), query, args...)
 	return result, t.note(err)
 }
@@ -135,6 +147,7 @@ func (t *WriteTxn) QueryContext(ctx context.Context, query string, args ...any) 
 	if err := t.over(); err != nil {
 		return nil, storageError("transaction", err)
 	}
+	t.wrote++ // a query may have RETURNING
 	rows, err := t.writer.conn.QueryContext(t.untilEnd(ctx), query, args...)
 	return rows, t.note(err)
 }
@@ -170,6 +183,7 @@ func (t *WriteTxn) QueryRowContext(ctx context.Context, query string, args ...an
 		cancel()
 		return t.writer.db.QueryRowContext(dead, query, args...)
 	}
+	t.wrote++
 	return t.writer.conn.QueryRowContext(t.untilEnd(ctx), query, args...)
 }
 
@@ -181,6 +195,9 @@ func (r writing) exec(ctx context.Context, text string, args ...any) (int64, err
 		return 0, err
 	}
 	n, err := r.t.writer.exec(context.WithoutCancel(ctx), text, args...)
+	if n > 0 {
+		r.t.wrote++
+	}
 	return n, r.t.note(err)
 }
 

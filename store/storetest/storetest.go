@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(t *testing.T) identity.Store) {
 		{"Event/Purge", eventPurge},
 
 		{"Transaction/Savepoint", savepoints},
+		{"Transaction/Written", written},
 		{"Transaction/Rollback", rollback},
 		{"Transaction/Ended", ended},
 		{"Transaction/Moment", moment},

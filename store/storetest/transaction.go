@@ -98,6 +98,53 @@ func savepoints(t *testing.T, s identity.Store) {
 	has(t, s, 0, 2, 4, 7)
 }
 
+// written: what has changed something is counted, also when it is undone, and
+// nothing else is.
+func written(t *testing.T, s identity.Store) {
+	write(t, s, func(_ context.Context, tx identity.WriteTxn) { settle(t, tx) })
+	write(t, s, func(ctx context.Context, tx identity.WriteTxn) {
+		want := 0
+		counts := func(n int) {
+			t.Helper()
+			want += n
+			got, err := tx.Written()
+			ok(t, err)
+			if got != want {
+				t.Fatalf("%d statements have changed something, not %d", got, want)
+			}
+		}
+		counts(0)
+		ok(t, tx.Groups().Insert(ctx, group(home, 1)))
+		counts(1)
+		is(t, tx.Groups().Insert(ctx, group(home, 1)), identity.ErrConflict)
+		is(t, tx.Groups().Update(ctx, group(home, 2)), identity.ErrNotFound)
+		is(t, tx.Groups().Delete(ctx, home, group(home, 2).ID), identity.ErrNotFound)
+		_, err := tx.Groups().Find(ctx, home, group(home, 1).ID)
+		ok(t, err)
+		_, err = tx.Groups().Page(ctx, identity.Query{Org: home})
+		ok(t, err)
+		counts(0)
+		ok(t, tx.Savepoint())
+		ok(t, tx.Changes().Append(ctx, []identity.Event{event(home, 1, 0, 1), event(home, 1, 1, 2)}))
+		counts(2)
+		ok(t, tx.RollbackTo())
+		counts(0)
+		for _, fresh := range []int{1, 0} {
+			_, err = tx.Nonces().Use(ctx, "a", "b", at(1))
+			ok(t, err)
+			counts(fresh)
+		}
+		_, err = tx.ExecContext(ctx, "SELECT 1") // whatever the host does may change something
+		ok(t, err)
+		counts(1)
+	})
+	tx, err := s.Begin()
+	ok(t, err)
+	ok(t, tx.Rollback())
+	_, err = tx.Written()
+	is(t, err, identity.ErrStorage)
+}
+
 // rollback leaves nothing: no row, no event, no nonce.
 func rollback(t *testing.T, s identity.Store) {
 	write(t, s, func(_ context.Context, tx identity.WriteTxn) { settle(t, tx) })

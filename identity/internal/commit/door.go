@@ -1,5 +1,5 @@
-// Package commit is the one door through which every write passes: callers queue, share one transaction and one COMMIT, and the closure of each runs in a
-// savepoint of its own.
+// Package commit is the one door through which every write passes: callers queue, share one transaction and one COMMIT, and the closure of each takes
+// effect or leaves nothing behind.
 //
 // One COMMIT costs one fsync, which dwarfs the statements it carries. While one COMMIT runs, callers gather; the next transaction takes
 // whoever has gathered and never waits to fill up, so a single writer pays nothing for the sharing and many writers divide the fsync.
@@ -7,7 +7,7 @@
 //
 // The door is generic over the transaction (T) and over the state that the closures read and edit (S). S must be immutable or persistent:
 // a closure is handed the candidate and returns its edited fork, so a closure that fails is undone by forgetting its fork and rolling back to
-// its savepoint.
+// a savepoint.
 package commit
 
 import (
@@ -33,12 +33,15 @@ var (
 // When Savepoint, RollbackTo or Release fails the door takes the transaction for lost (SQLite rolls back everything on some errors, and a
 // SAVEPOINT outside a transaction would then begin, and commit, one of its own) and calls nothing more on it but Rollback.
 type Txn interface {
-	// Savepoint opens the savepoint of the next closure. The door does not nest savepoints; closures may, as long as they end theirs.
+	// Savepoint opens the savepoint of the closures that follow. The door does not nest savepoints; closures may, as long as they end theirs.
 	Savepoint() error
 	// RollbackTo undoes what was written since the newest Savepoint and ends it (in SQL, ROLLBACK TO and RELEASE).
 	RollbackTo() error
 	// Release keeps what was written since the newest Savepoint and ends it.
 	Release() error
+	// Written counts the statements that have changed something, those undone since included. It fails when the engine may have rolled the
+	// transaction back, and RollbackTo has not shown since that it has not.
+	Written() (int, error)
 	// Commit makes the transaction durable. After an error the door calls Rollback.
 	Commit() error
 	// Rollback drops the transaction, also one that the engine has already rolled back. It is the last call on the value, and whatever it
@@ -95,7 +98,7 @@ func New[T Txn, S any](cfg Config[T, S]) (*Door[T, S], error) {
 	return d, nil
 }
 
-// Do runs fn in its own savepoint of a transaction shared with other callers, and returns when the COMMIT that carries it is durable and published.
+// Do runs fn in a transaction shared with other callers, and returns when the COMMIT that carries it is durable and published.
 //
 // fn gets the transaction and the candidate, which holds the edits of those before it in the group, and returns its fork of the candidate. It
 // must not keep the transaction, and must not return a candidate it has edited in place. If fn returns an error, panics or calls
@@ -105,8 +108,9 @@ func New[T Txn, S any](cfg Config[T, S]) (*Door[T, S], error) {
 // fn runs on the calling goroutine or on the door's. A panic or Goexit goes on through the caller once its rows are dropped, or once the transaction is lost
 // and with it all of its rows. A panic that was not in the calling goroutine comes as a [PanicError].
 //
-// fn may run twice: when the shared transaction is lost (see Txn), those that had succeeded and the one that met the loss run once more, each
-// in a transaction of its own. fn must therefore set its results afresh on each run.
+// fn may run again: when one of the group fails after it has written, those before it run once more in the same transaction, and when the transaction is
+// lost (see Txn), those that had succeeded and the one that met the loss run once more, each in a transaction of its own. fn must therefore set its results
+// afresh on each run.
 //
 // ctx is honoured while the call is queued, in which case fn has not run and ctx.Err() is returned, and not after its turn has come: fn is
 // bounded by its caller, and while it runs the door is blocked for everyone. Errors of the machinery say which step failed and wrap

@@ -312,23 +312,29 @@ func TestGroupWithoutSuccessRollsBack(t *testing.T) {
 func TestLostTransactionIsRetriedAlone(t *testing.T) {
 	own := errors.New("own")
 	for _, c := range []struct {
-		name  string
-		step  string
-		n     int // which occurrence, counting the holder's
-		kind  fault
-		third error // own error of the third member
-		want  []int
+		name   string
+		step   string
+		n      int // which occurrence, counting the holder's
+		kind   fault
+		third  error // own error of the third member
+		want   []int
+		runs   []int
+		groups []int
 	}{
-		// The holder has one savepoint and neither a release nor a rollback to.
-		{"savepoint", "savepoint", 4, soft, nil, []int{1, 2, 3, 4, 5}},
-		{"savepoint, hard", "savepoint", 4, hard, nil, []int{1, 2, 3, 4, 5}},
-		{"savepoint panics", "savepoint", 4, panics, nil, []int{1, 2, 3, 4, 5}},
-		{"release", "release", 3, soft, nil, []int{1, 2, 3, 4, 5}},
-		{"release, hard", "release", 3, hard, nil, []int{1, 2, 3, 4, 5}},
-		{"statement, hard", "insert", 3, hard, nil, []int{1, 2, 3, 4, 5}},
-		{"rollback to", "rollback to", 1, soft, own, []int{1, 2, 4, 5}},
-		{"rollback to, hard", "rollback to", 1, hard, own, []int{1, 2, 4, 5}},
-		{"rollback to panics", "rollback to", 1, panics, own, []int{1, 2, 4, 5}},
+		// The holder has one savepoint and neither a release nor a rollback to; the group has one of each.
+		{"savepoint", "savepoint", 2, soft, nil, []int{1, 2, 3, 4, 5}, []int{1, 1, 1, 1, 1}, []int{1, 4}},
+		{"savepoint, hard", "savepoint", 2, hard, nil, []int{1, 2, 3, 4, 5}, []int{1, 1, 1, 1, 1}, []int{1, 4}},
+		{"savepoint panics", "savepoint", 2, panics, nil, []int{1, 2, 3, 4, 5}, []int{1, 1, 1, 1, 1}, []int{1, 4}},
+		{"release", "release", 1, soft, nil, []int{1, 2, 3, 4, 5}, []int{2, 2, 2, 2, 2}, []int{1, 1, 1, 1, 1}},
+		{"release, hard", "release", 1, hard, nil, []int{1, 2, 3, 4, 5}, []int{2, 2, 2, 2, 2}, []int{1, 1, 1, 1, 1}},
+		{"statement, hard", "insert", 3, hard, nil, []int{1, 2, 3, 4, 5}, []int{2, 2, 2, 1, 1}, []int{1, 1, 1, 2}},
+		{"rollback to", "rollback to", 1, soft, own, []int{1, 2, 4, 5}, []int{2, 2, 2, 1, 1}, []int{1, 1, 2}},
+		{"rollback to, hard", "rollback to", 1, hard, own, []int{1, 2, 4, 5}, []int{2, 2, 2, 1, 1}, []int{1, 1, 2}},
+		{"rollback to panics", "rollback to", 1, panics, own, []int{1, 2, 4, 5}, []int{2, 2, 2, 1, 1}, []int{1, 1, 2}},
+		// From here on each has a savepoint of its own: the group's, the first's and the second's come before the fourth's.
+		{"savepoint, apart", "savepoint", 5, soft, own, []int{1, 2, 4, 5}, []int{3, 3, 1, 1, 1}, []int{1, 1, 1, 1}},
+		{"release, apart", "release", 3, soft, own, []int{1, 2, 4, 5}, []int{3, 3, 1, 2, 1}, []int{1, 1, 1, 1}},
+		{"again, first", "release", 1, soft, own, []int{1, 2, 4, 5}, []int{3, 2, 1, 1, 1}, []int{1, 1, 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			db := newFakeDB()
@@ -359,19 +365,11 @@ func TestLostTransactionIsRetriedAlone(t *testing.T) {
 					t.Errorf("member %d: %v, want %v", i+1, c2.err, want)
 				}
 			}
-			thirdRuns := 2
-			if c.step == "savepoint" {
-				thirdRuns = 1
+			if !slices.Equal(runs, c.runs) {
+				t.Errorf("runs %v, want %v", runs, c.runs)
 			}
-			if want := []int{2, 2, thirdRuns, 1, 1}; !slices.Equal(runs, want) {
-				t.Errorf("runs %v, want %v", runs, want)
-			}
-			groups := []int{1, 1, 1, 2}
-			if c.third != nil {
-				groups = []int{1, 1, 2}
-			}
-			if !slices.Equal(db.groups, groups) {
-				t.Errorf("commits of %v, want %v", db.groups, groups)
+			if !slices.Equal(db.groups, c.groups) {
+				t.Errorf("commits of %v, want %v", db.groups, c.groups)
 			}
 		})
 	}
@@ -380,7 +378,7 @@ func TestLostTransactionIsRetriedAlone(t *testing.T) {
 // Those who failed by themselves before the loss are not run again, and a panic on the lost transaction goes its way.
 func TestFailedMembersAreNotRetried(t *testing.T) {
 	db := newFakeDB()
-	db.inject = failAt("rollback to", 2, soft)
+	db.inject = failAt("rollback to", 1, soft)
 	d := open(t, db.config())
 	own := errors.New("own")
 	var ownRuns, panicRuns int
@@ -438,8 +436,8 @@ func TestRetryGetsWhatItsOwnRunGives(t *testing.T) {
 	for _, step := range []string{"begin", "savepoint", "release", "commit"} {
 		t.Run(step, func(t *testing.T) {
 			db := newFakeDB()
-			lost := failAt("release", 2, soft)
-			again := map[string]int{"begin": 3, "savepoint": 4, "release": 3, "commit": 1}
+			lost := failAt("release", 1, soft)
+			again := map[string]int{"begin": 3, "savepoint": 3, "release": 2, "commit": 1}
 			second := failAt(step, again[step], soft)
 			db.inject = func(s string) fault { return max(lost(s), second(s)) }
 			d := open(t, db.config())
@@ -838,7 +836,7 @@ func TestLeaderThatEndsInItsRollback(t *testing.T) {
 // A leader that unwinds when it is retried takes nobody's answer along.
 func TestLeaderThatUnwindsInItsRetry(t *testing.T) {
 	db := newFakeDB()
-	db.inject = failAt("release", 3, soft)
+	db.inject = failAt("release", 1, soft)
 	d := open(t, db.config())
 	own := errors.New("own")
 	first, queued, runs := make(chan struct{}), make(chan struct{}), 0
@@ -873,7 +871,7 @@ func TestLeaderThatUnwindsInItsRetry(t *testing.T) {
 // Who waits for a retry that never comes is not told that it was stored.
 func TestGoexitInARetry(t *testing.T) {
 	db := newFakeDB()
-	db.inject = failAt("release", 2, soft)
+	db.inject = failAt("release", 1, soft)
 	cfg := db.config()
 	begins := 0
 	cfg.Begin = func() (*fakeTxn, *chain, error) {

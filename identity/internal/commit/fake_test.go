@@ -127,11 +127,12 @@ func (db *fakeDB) doubt(err error) {
 
 // fakeTxn emulates what SQLite does with savepoints, and complains about what must never be asked of it.
 type fakeTxn struct {
-	db   *fakeDB
-	rows []int
-	mark int  // length of rows at the savepoint, -1 when there is none
-	gone bool // rolled back by the engine
-	over bool // Commit or Rollback has ended it
+	db    *fakeDB
+	rows  []int
+	wrote int
+	mark  int  // length of rows at the savepoint, -1 when there is none
+	gone  bool // rolled back by the engine
+	over  bool // Commit or Rollback has ended it
 }
 
 func (x *fakeTxn) check(step string) error {
@@ -164,6 +165,7 @@ func (x *fakeTxn) insert(id int) error {
 		x.db.violated("insert of %d would commit by itself", id)
 	}
 	x.rows = append(x.rows, id)
+	x.wrote++
 	return x.check("insert")
 }
 
@@ -203,6 +205,13 @@ func (x *fakeTxn) Release() error {
 	}
 	x.mark = -1
 	return nil
+}
+
+func (x *fakeTxn) Written() (int, error) {
+	if x.gone {
+		return x.wrote, errHard
+	}
+	return x.wrote, nil
 }
 
 func (x *fakeTxn) Commit() error {

@@ -8,15 +8,24 @@ import (
 
 // group is one transaction and those who share it. Their closures run one after the other on the goroutine that serves: to wake each caller for its own
 // costs about as much as a statement. Nobody else touches what is in it.
+//
+// It begins with one savepoint. The engine copies each page that is written to after a savepoint, and the members write to the same pages. Who fails
+// without having written leaves nothing to undo. When somebody fails after that, all is undone and those before run again, each in a savepoint of its own, as
+// do those who come later.
 type group[T Txn, S any] struct {
 	door    *Door[T, S]
 	tx      T
+	base    S               // the candidate at the savepoint
 	state   S               // the candidate after those who succeeded
-	members []*member[T, S] // those who have had their turn, and last the one who has it
+	members []*member[T, S] // who has come in, in this order
+	current *member[T, S]   // who has the turn, or is to have it
+	again   []*member[T, S] // who is to run again before anybody else comes in
+	apart   bool            // each has a savepoint of its own
+	written int             // what had been written when the turn began
 	good    int             // how many succeeded
 	lost    error           // the transaction is lost
 	over    bool            // it has been ended
-	exited  bool            // the last closure has ended the goroutine that served
+	exited  bool            // the current closure has ended the goroutine that served
 }
 
 // lead gives the first member its turn, on its own goroutine, and ends the transaction. When somebody has joined, it leaves that to work, and returns true.
@@ -26,42 +35,55 @@ func (g *group[T, S]) lead() (joined bool) {
 			g.abandon()
 		}
 	}()
-	m := g.members[0]
-	g.turn(m, g.own)
-	if joined = g.next(); joined {
-		m.leads = false
-	} else {
-		g.close()
+	if g.start(); g.lost == nil {
+		leader := g.current
+		g.turn(g.own)
+		if joined = g.next(); joined {
+			leader.leads = false
+			return true
+		}
 	}
-	return joined
+	g.close()
+	return false
 }
 
-// work gives their turns to the last member and to those who come meanwhile, and ends the transaction.
+// work gives their turns to the current member and to those who come meanwhile, and ends the transaction.
 func (g *group[T, S]) work() {
 	defer func() {
 		if !g.exited {
 			g.abandon()
 		}
 	}()
+	more := true
+	if g.current == nil {
+		g.start()
+		more = g.lost == nil
+	}
 	if g.exited {
 		g.exited = false
-		g.end(g.newest(), outcome[S]{unwound: true})
-	} else {
-		g.turn(g.newest(), g.call)
+		g.end(outcome[S]{unwound: true})
+		more = g.next()
 	}
-	for g.next() {
-		g.turn(g.newest(), g.call)
+	for ; more; more = g.next() {
+		g.turn(g.call)
 	}
 	g.close()
 }
 
-func (g *group[T, S]) newest() *member[T, S] { return g.members[len(g.members)-1] }
+// start makes the first member the current one.
+func (g *group[T, S]) start() {
+	g.current, g.base = g.members[0], g.state
+	g.lost = guard("savepoint", g.tx.Savepoint)
+}
 
-// turn runs the closure of m in a savepoint.
-func (g *group[T, S]) turn(m *member[T, S], run func(*member[T, S]) outcome[S]) {
-	if g.lost = guard("savepoint", g.tx.Savepoint); g.lost == nil {
-		g.end(m, run(m))
+// turn runs the closure of the current member and keeps what it wrote, or undoes it.
+func (g *group[T, S]) turn(run func(*member[T, S]) outcome[S]) {
+	if g.apart {
+		if g.lost = guard("savepoint", g.tx.Savepoint); g.lost != nil {
+			return
+		}
 	}
+	g.end(run(g.current))
 }
 
 // own runs the closure of the leader, on its own goroutine. What unwinds that unwinds the door's work on this stack as well, which is over then: nobody
@@ -104,27 +126,63 @@ func (g *group[T, S]) ask(m *member[T, S]) outcome[S] {
 	return <-m.outcomes
 }
 
-// end keeps what m wrote, or undoes it.
-func (g *group[T, S]) end(m *member[T, S], out outcome[S]) {
-	if !out.unwound && out.err == nil {
-		if g.lost = guard("release", g.tx.Release); g.lost == nil {
-			m.state, g.state = succeeded, out.state
-			g.good++
+// end keeps what the current member wrote, or undoes it.
+func (g *group[T, S]) end(out outcome[S]) {
+	m := g.current
+	if out.unwound || out.err != nil {
+		if g.undo(); out.unwound {
+			m.unwind(out.panicked)
+		} else if g.lost == nil {
+			m.state, m.err = refused, out.err
 		}
 		return
 	}
-	g.lost = guard("rollback to", g.tx.RollbackTo)
-	switch {
-	case out.unwound:
-		m.unwind(out.panicked)
-	case g.lost == nil:
-		m.state, m.err = refused, out.err
+	if g.lost = g.look(); g.lost == nil && g.apart {
+		g.lost = guard("release", g.tx.Release)
+	}
+	if g.lost == nil {
+		m.state, g.state = succeeded, out.state
+		g.good++
 	}
 }
 
-// next takes in another member, and reports whether there is one.
+// look takes note of what has been written.
+func (g *group[T, S]) look() error {
+	return guard("look", func() (err error) {
+		g.written, err = g.tx.Written()
+		return err
+	})
+}
+
+// undo removes what the current member wrote.
+func (g *group[T, S]) undo() {
+	before := g.written
+	clean := g.look() == nil && g.written == before
+	if clean && !g.apart {
+		return
+	}
+	if g.lost = guard("rollback to", g.tx.RollbackTo); g.lost != nil || g.apart {
+		return
+	}
+	g.apart, g.state, g.good = true, g.base, 0
+	for _, m := range g.members[:len(g.members)-1] {
+		if m.state != settled {
+			m.state, m.err = waiting, nil
+			g.again = append(g.again, m)
+		}
+	}
+}
+
+// next makes another member the current one, and reports whether there is one.
 func (g *group[T, S]) next() bool {
-	if g.lost != nil || len(g.members) == g.door.cfg.MaxGroup {
+	if g.lost != nil {
+		return false
+	}
+	if len(g.again) > 0 {
+		g.current, g.again = g.again[0], g.again[1:]
+		return true
+	}
+	if len(g.members) == g.door.cfg.MaxGroup {
 		return false
 	}
 	m := g.door.queue.pop(false)
@@ -136,13 +194,16 @@ func (g *group[T, S]) next() bool {
 	if m == nil {
 		return false
 	}
-	g.members = append(g.members, m)
+	g.current, g.members = m, append(g.members, m)
 	return true
 }
 
 // close ends the transaction and answers everyone.
 func (g *group[T, S]) close() {
 	g.door.last = max(len(g.members), g.door.last/2) // one small group does not mean that the others have left
+	if g.lost == nil && g.good > 0 && !g.apart {
+		g.lost = guard("release", g.tx.Release)
+	}
 	if g.lost != nil {
 		g.rollback() // the transaction is lost whatever this returns
 		g.door.retry(g.members)

@@ -13,21 +13,18 @@ import (
 func TestGoexitInATurn(t *testing.T) {
 	for _, at := range []struct {
 		step   string
-		nth    int
 		kept   bool // b is in the group by then
 		refuse bool // a is refused
 	}{
-		{step: "savepoint", nth: 1},
-		{step: "savepoint", nth: 2, kept: true},
-		{step: "release", nth: 1},
-		{step: "release", nth: 2, kept: true},
-		{step: "rollback to", nth: 1, refuse: true},
+		{step: "savepoint"},
+		{step: "release", kept: true},
+		{step: "rollback to", refuse: true},
 	} {
 		for _, led := range []bool{true, false} {
 			db := newFakeDB()
-			n := at.nth
+			n := 1
 			if !led && at.step == "savepoint" {
-				n++ // the first is the holder's
+				n = 2 // the first is the holder's
 			}
 			db.inject = func(step string) fault {
 				if step == at.step {
@@ -44,16 +41,16 @@ func TestGoexitInATurn(t *testing.T) {
 					close(first)
 					<-queued
 				}
-				if at.refuse {
+				if _, err := db.add(1)(x, l); err != nil || at.refuse {
 					return l, errFault
 				}
-				return db.add(1)(x, l)
+				return l.with(1), nil
 			}}
 			b := &call{fn: db.add(2)}
 			switch {
 			case !led:
 				runGroup(t, d, a, b)
-			case at.step == "savepoint" && at.nth == 1:
+			case at.step == "savepoint":
 				runCall(d, a)
 				runCall(d, b)
 			default:
@@ -69,15 +66,107 @@ func TestGoexitInATurn(t *testing.T) {
 			for i, c := range []*call{a, b} {
 				// The leader's goroutine is its own until somebody has joined.
 				if ended := led && i == 0 && !at.kept; ended != c.exit {
-					t.Errorf("%s %d, led %v: member %d was ended: %v", at.step, at.nth, led, i, c.exit)
+					t.Errorf("%s, led %v: member %d was ended: %v", at.step, led, i, c.exit)
 				} else if !ended && (!errors.Is(c.err, ErrClosed) || errors.Is(c.err, ErrDoubt) != (i == 0 || at.kept)) {
-					t.Errorf("%s %d, led %v: member %d: %v", at.step, at.nth, led, i, c.err)
+					t.Errorf("%s, led %v: member %d: %v", at.step, led, i, c.err)
 				}
 			}
 			if len(db.rows) != 0 || db.open != nil {
-				t.Errorf("%s %d, led %v: stored %v, open %v", at.step, at.nth, led, db.rows, db.open)
+				t.Errorf("%s, led %v: stored %v, open %v", at.step, led, db.rows, db.open)
 			}
 		}
+	}
+}
+
+// Who fails after having written costs those before a second run, in the same transaction, and no more than one.
+func TestFailureAfterWriting(t *testing.T) {
+	db := newFakeDB()
+	undone := 0
+	db.inject = func(step string) fault {
+		if step == "rollback to" {
+			undone++
+		}
+		return none
+	}
+	d := open(t, db.config())
+	own := errors.New("own")
+	runs := make([]int, 9)
+	member := func(i int, fn func(*fakeTxn, *chain) (*chain, error)) *call {
+		return &call{fn: func(x *fakeTxn, l *chain) (*chain, error) {
+			runs[i]++
+			return fn(x, l)
+		}}
+	}
+	wrote := func(id int, then func()) func(*fakeTxn, *chain) (*chain, error) {
+		return func(x *fakeTxn, l *chain) (*chain, error) {
+			if _, err := db.add(id)(x, l); err != nil {
+				return nil, err
+			}
+			then()
+			return l, own
+		}
+	}
+	calls := []*call{
+		member(0, db.add(1)),
+		member(1, func(_ *fakeTxn, l *chain) (*chain, error) { // is refused for what the first one wrote, both times
+			if l.ids()[0] != 1 {
+				t.Errorf("the second one finds %v", l.ids())
+			}
+			return l, own
+		}),
+		member(2, func(x *fakeTxn, l *chain) (*chain, error) { // is refused when it runs again
+			if runs[2] == 2 {
+				return l, own
+			}
+			return db.add(2)(x, l)
+		}),
+		member(3, func(*fakeTxn, *chain) (*chain, error) { panic(own) }), // is gone by then
+		member(4, db.add(3)),
+		member(5, wrote(8, func() {})),
+		member(6, db.add(4)),
+		member(7, wrote(9, func() { panic(own) })),
+		member(8, db.add(5)),
+	}
+	runGroup(t, d, calls...)
+	d.Close()
+	db.laws(t)
+	wantRows(t, db, 1, 3, 4, 5)
+	if db.commits != 1 || undone != 4 { // all of it once, then the second and the third member, and the eighth
+		t.Errorf("%d commits, %d times undone", db.commits, undone)
+	}
+	if want := []int{2, 2, 2, 1, 2, 1, 1, 1, 1}; !slices.Equal(runs, want) {
+		t.Errorf("runs %v, want %v", runs, want)
+	}
+	for i, c := range calls {
+		want, thrown := error(nil), any(nil)
+		switch i {
+		case 1, 2, 5:
+			want = own
+		case 3, 7:
+			thrown = own
+		}
+		if c.err != want || c.panic != thrown {
+			t.Errorf("member %d: %v, %v", i, c.err, c.panic)
+		}
+	}
+}
+
+// Who fails without having written costs nobody anything.
+func TestFailureBeforeWriting(t *testing.T) {
+	db := newFakeDB()
+	var steps []string
+	db.inject = func(step string) fault { steps = append(steps, step); return none }
+	d := open(t, db.config())
+	refuse := func(_ *fakeTxn, l *chain) (*chain, error) { return l.with(9), errFault }
+	runGroup(t, d, &call{fn: refuse}, &call{fn: db.add(1)}, &call{fn: refuse}, &call{fn: db.add(2)},
+		&call{fn: func(*fakeTxn, *chain) (*chain, error) { panic("x") }}, &call{fn: db.add(3)})
+	d.Close()
+	db.laws(t)
+	wantRows(t, db, 1, 2, 3)
+	want := []string{"begin", "savepoint", "rollback", // the holder's
+		"begin", "savepoint", "insert", "insert", "insert", "release", "commit", "publish"}
+	if !slices.Equal(steps, want) {
+		t.Errorf("steps %v", steps)
 	}
 }
 

@@ -68,11 +68,11 @@ const (
 	lateComer
 	panicked
 	exited
-	ranTwice // counted beside the others
+	ranAgain // counted beside the others
 	kinds
 )
 
-var endings = [kinds]string{"acknowledged", "own error", "own error in doubt", "machinery error", "doubt", "context", "closed", "panic", "Goexit", "ran twice"}
+var endings = [kinds]string{"acknowledged", "own error", "own error in doubt", "machinery error", "doubt", "context", "closed", "panic", "Goexit", "ran again"}
 
 type tally [kinds]int
 
@@ -232,8 +232,8 @@ func (r *round) note(id, how int, err error, visible bool, runs int, alone bool)
 		how = machinery
 	}
 	r.tally[how]++
-	if runs == 2 {
-		r.tally[ranTwice]++
+	if runs > 1 {
+		r.tally[ranAgain]++
 	}
 	switch how {
 	case acknowledged:
@@ -248,7 +248,7 @@ func (r *round) note(id, how int, err error, visible bool, runs int, alone bool)
 	if (how == impatient || how == lateComer) && runs != 0 {
 		r.db.violated("call %d was told %v and ran %d times", id, err, runs)
 	}
-	if runs > 2 || (alone && runs > 1) {
+	if runs > 3 || (alone && runs > 1) { // in the group, once more in it, and by itself
 		r.db.violated("call %d (alone=%v) ran %d times", id, alone, runs)
 	}
 }
@@ -320,3 +320,5 @@ func (idle) RollbackTo() error { return nil }
 func (idle) Release() error    { return nil }
 func (idle) Commit() error     { return nil }
 func (idle) Rollback() error   { return nil }
+
+func (idle) Written() (int, error) { return 0, nil }
