@@ -194,9 +194,10 @@ func (r writing) exec(ctx context.Context, text string, args ...any) (int64, err
 	if err := r.t.over(); err != nil {
 		return 0, err
 	}
+	r.t.wrote++ // also if the driver panics
 	n, err := r.t.writer.exec(context.WithoutCancel(ctx), text, args...)
-	if n > 0 {
-		r.t.wrote++
+	if n == 0 {
+		r.t.wrote--
 	}
 	return n, r.t.note(err)
 }
