@@ -12,9 +12,10 @@ type Dialect struct {
 	// Savepoint, RollbackTo and Release begin, undo and end a part. The name in
 	// them is constant: parts of one name nest like a stack.
 	Savepoint, RollbackTo, Release string
-	// Insert begins a statement that inserts one row. Of one row nothing can be kept
-	// when it is refused, so the engine need not prepare to undo a part of it.
-	Insert string
+	// Append begins a statement that appends one row to the log. Of one row nothing is
+	// kept when it is refused, so the engine need not prepare to undo a part of it;
+	// what a trigger of the host did stays, and the store takes it for written.
+	Append string
 	// Flush moves what is committed to where it stays. It runs before the store
 	// closes, and may fail.
 	Flush string

@@ -24,6 +24,7 @@ func eventTable() table[identity.Event, string, eventRow] {
 		layout: layout{
 			entity: "event",
 			name:   "identity_event",
+			log:    true,
 			key:    []string{"revision", "item"},
 			columns: []string{"revision", "item", "org_id", "seq", "at", "noun", "id", "verb", "actor", "reason", "on_behalf_of",
 				"credential", "request_id", "before", "after", "before_hash", "after_hash", "prev", "mac"},

@@ -27,6 +27,7 @@ type layout struct {
 	sparse  []string                  // columns whose index leaves out the empty value
 	sorted  []identity.Field          // what is selected by one of these has to be sorted, see sorts
 	repeats bool                      // other orgs have rows with the same key
+	log     bool                      // rows are only appended
 
 	dialect                            Dialect
 	selects, find, insert, update, cut string
@@ -57,7 +58,11 @@ func (l *layout) build(mapper *reflectx.Mapper, dialect Dialect, row reflect.Typ
 	for i := range marks {
 		marks[i] = "$" + strconv.Itoa(i+1)
 	}
-	l.insert = dialect.Insert + " " + l.name + " (" + list + ") VALUES (" + strings.Join(marks, ", ") + ")"
+	insert := "INSERT INTO"
+	if l.log {
+		insert = dialect.Append
+	}
+	l.insert = insert + " " + l.name + " (" + list + ") VALUES (" + strings.Join(marks, ", ") + ")"
 	l.insertFrom = l.places(mapper, row, l.columns)
 
 	// The conditions that pick one row: the org, then the parts of the key.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
@@ -43,9 +44,9 @@ func (t *WriteTxn) RollbackTo() error {
 // transaction is unknown, and it must be rolled back.
 func (t *WriteTxn) Release() error { return t.control(t.writer.dialect.Release) }
 
-// Written counts the statements that have changed something, those that were undone
-// and those of the host included. It fails after an error that may have cost the
-// transaction, until RollbackTo shows that it has not.
+// Written counts the statements that have changed something, or may have: those that
+// were undone and those of the host are among them. It fails after an error that may
+// have cost the transaction, until RollbackTo shows that it has not.
 func (t *WriteTxn) Written() (int, error) {
 	if err := t.over(); err != nil {
 		return t.wrote, storageError("transaction", err)
@@ -196,7 +197,7 @@ func (r writing) exec(ctx context.Context, text string, args ...any) (int64, err
 	}
 	r.t.wrote++ // also if the driver panics
 	n, err := r.t.writer.exec(context.WithoutCancel(ctx), text, args...)
-	if n == 0 {
+	if n == 0 && (err == nil || !strings.HasPrefix(text, r.t.writer.dialect.Append)) {
 		r.t.wrote--
 	}
 	return n, r.t.note(err)

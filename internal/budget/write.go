@@ -157,7 +157,7 @@ func openBare(path string) (*bareWriter, error) {
 		return stmt
 	}
 	b.begin, b.commit = prepare("BEGIN IMMEDIATE"), prepare("COMMIT")
-	b.group = prepare(`INSERT OR FAIL INTO identity_group (org_id, id, name, description, system, deleted, created_at, created_by, updated_at, updated_by, revision)
+	b.group = prepare(`INSERT INTO identity_group (org_id, id, name, description, system, deleted, created_at, created_by, updated_at, updated_by, revision)
 		VALUES ($5, $1, $2, '', 0, 0, $3, 'system', $3, 'system', $4)`)
 	b.event = prepare(`INSERT OR FAIL INTO identity_event (revision, item, org_id, seq, at, noun, id, verb, actor, reason, on_behalf_of, credential, request_id, before, after, before_hash, after_hash, prev, mac)
 		VALUES ($1, 0, $6, $1, $2, 'group', $3, 'create', 'system', 'measure', '', '', '', NULL, $4, NULL, $5, $5, $5)`)

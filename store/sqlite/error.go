@@ -19,7 +19,7 @@ func dialect() store.Dialect {
 		Rollback:   "ROLLBACK",
 		Savepoint:  "SAVEPOINT part",
 		RollbackTo: "ROLLBACK TO part",
-		Insert:     "INSERT OR FAIL INTO",
+		Append:     "INSERT OR FAIL INTO",
 		Release:    "RELEASE part",
 		Flush:      "PRAGMA wal_checkpoint(PASSIVE)",
 		Classify:   classify,
