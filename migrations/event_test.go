@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestEventsAreCopied: the log is the same before and after it is copied, both ways, and append-only on both sides.
+// TestEventsAreCopied: the log is the same before and after it is copied, both ways, append-only on both sides, and read by what the host has for that.
 func TestEventsAreCopied(t *testing.T) {
 	db, exec := withUser(t)
 	exec(`INSERT INTO identity_event VALUES (1, 0, 'or_1', 1, 5, 'org', 'or_1', 'create', 'system', 'r', 'b', 'c', 'q', x'01', x'02', x'03', x'04', x'05', x'06')`)
@@ -29,6 +29,18 @@ func TestEventsAreCopied(t *testing.T) {
 		}
 		return rows
 	}
+	exec(`CREATE VIEW host_view AS SELECT actor FROM identity_event`)
+	exec(`CREATE TABLE host (actor TEXT)`)
+	exec(`CREATE TRIGGER host_insert AFTER INSERT ON host BEGIN UPDATE host SET actor = (SELECT max(actor) FROM identity_event) WHERE actor IS NULL; END`)
+	host := func() { // what it has that reads the log goes on doing so
+		t.Helper()
+		exec(`DELETE FROM host`)
+		exec(`INSERT INTO host VALUES (NULL)`)
+		var rows int
+		if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM host_view JOIN host USING (actor)`).Scan(&rows); err != nil || rows != 1 {
+			t.Errorf("the host reads %d events: %v", rows, err)
+		}
+	}
 	copied := func() bool {
 		t.Helper()
 		var text string
@@ -49,10 +61,12 @@ func TestEventsAreCopied(t *testing.T) {
 	if got := held(); got != first {
 		t.Errorf("down: %q, it was %q", got, first)
 	}
+	host()
 	if err := Up(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
 	if got := held(); got != first {
 		t.Errorf("up again: %q, it was %q", got, first)
 	}
+	host()
 }

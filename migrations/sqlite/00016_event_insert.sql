@@ -1,7 +1,9 @@
 -- +goose Up
 -- The engine journals the pages that a statement writes to when the statement may fail halfway. An event is one row, checked before anything of it is
 -- written: there is no halfway where the check for an event that is there does not abort, but fails, and the org is looked for at the COMMIT. A
--- constraint of a table cannot be altered, so the log is copied.
+-- constraint of a table cannot be altered, so the log is copied. Views and triggers of the host may name the log: the copy takes its name without their
+-- being looked at, or they would be found to name a table that is not there.
+PRAGMA legacy_alter_table = ON;
 CREATE TABLE identity_event_rebuilt (
 	revision     INTEGER NOT NULL CHECK (revision > 0),
 	item         INTEGER NOT NULL CHECK (item >= 0),
@@ -28,6 +30,7 @@ CREATE TABLE identity_event_rebuilt (
 INSERT INTO identity_event_rebuilt SELECT * FROM identity_event;
 DROP TABLE identity_event;
 ALTER TABLE identity_event_rebuilt RENAME TO identity_event;
+PRAGMA legacy_alter_table = OFF;
 
 -- +goose StatementBegin
 CREATE TRIGGER identity_event_insert BEFORE INSERT ON identity_event
@@ -79,6 +82,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 ANALYZE sqlite_schema;
 
 -- +goose Down
+PRAGMA legacy_alter_table = ON;
 CREATE TABLE identity_event_rebuilt (
 	revision     INTEGER NOT NULL CHECK (revision > 0),
 	item         INTEGER NOT NULL CHECK (item >= 0),
@@ -105,6 +109,7 @@ CREATE TABLE identity_event_rebuilt (
 INSERT INTO identity_event_rebuilt SELECT * FROM identity_event;
 DROP TABLE identity_event;
 ALTER TABLE identity_event_rebuilt RENAME TO identity_event;
+PRAGMA legacy_alter_table = OFF;
 
 -- +goose StatementBegin
 CREATE TRIGGER identity_event_insert BEFORE INSERT ON identity_event
