@@ -156,7 +156,7 @@ var errOwn = errors.New("own error")
 func (r *round) call(rnd *rand.Rand, id int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	act := rnd.IntN(12)
+	act := rnd.IntN(16)
 	if act == 0 { // while queued, or in mid-group, or too late
 		n := rnd.IntN(60)
 		go func() { pause(n); cancel() }()
@@ -167,6 +167,17 @@ func (r *round) call(rnd *rand.Rand, id int) {
 		runs.Add(1)
 		r.db.enter(x, l)
 		defer r.db.leave()
+		switch act { // before it has written
+		case 6:
+			return l.with(id), errOwn
+		case 7:
+			panic(id)
+		case 8:
+			runtime.Goexit()
+		case 9: // a reading that costs the transaction
+			x.lose()
+			return nil, errHard
+		}
 		if err := x.insert(id); err != nil {
 			if act == 1 && x.gone {
 				return l, nil // swallows the loss of the transaction
