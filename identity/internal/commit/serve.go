@@ -106,8 +106,8 @@ func (d *Door[T, S]) open(m *member[T, S]) (*group[T, S], error) {
 	return g, err
 }
 
-// retry runs the members of a lost transaction again, each in its own: those that had succeeded and the last, which met the loss. Members that failed
-// by themselves are answered after that, when what they were compared with has been stored, or has not.
+// retry runs the members of a lost transaction again, each in its own: those that had succeeded, those that were to run again, and the one that met the
+// loss. Members that failed by themselves are answered after that, when what they were compared with has been stored, or has not.
 func (d *Door[T, S]) retry(members []*member[T, S]) {
 	defer func() {
 		for _, m := range members {
