@@ -1,6 +1,10 @@
 package identity
 
-import "github.com/claviger-go/claviger/policy"
+import (
+	"slices"
+
+	"github.com/claviger-go/claviger/policy"
+)
 
 // This file is where it is judged whether a call may narrow somebody: stop,
 // sign out, deny, or take away. It takes the powers over management that whoever
@@ -47,7 +51,8 @@ func (c *change) containsSubject(org OrgID, subject string) error {
 	return nil
 }
 
-// containsAll is contains for every account that is a subject or in it.
+// containsAll is contains for every account that is a subject or in it, and for
+// those to come that will be: whoever joins by itself is narrowed as well.
 func (c *change) containsAll(org OrgID, subject string) error {
 	if c.who.system {
 		return nil
@@ -67,5 +72,38 @@ func (c *change) containsAll(org OrgID, subject string) error {
 			return err
 		}
 	}
+	for _, kind := range []AccountKind{User, ServiceAccount} {
+		joined := v.joined(kind)
+		if !slices.ContainsFunc(joined, func(g GroupID) bool { return v.isIn(ruleID(SubjectID(g)), subject) }) {
+			continue
+		}
+		for _, g := range joined {
+			if err := c.containsSubject(org, string(g)); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// joined are the groups that a new account joins by itself: the system group of its
+// kind, and the default groups.
+func (v *view) joined(kind AccountKind) []GroupID {
+	if kind == User {
+		return append([]GroupID{GroupUsers}, v.org.Settings.DefaultUserGroups...)
+	}
+	return append([]GroupID{GroupServiceAccounts}, v.org.Settings.DefaultServiceAccountGroups...)
+}
+
+// isIn reports whether a group, as the rules name it, is another one or in it.
+func (v *view) isIn(group, other string) bool {
+	if group == other {
+		return true
+	}
+	for above := range v.rules.GroupsOf(group) {
+		if above == other {
+			return true
+		}
+	}
+	return false
 }

@@ -163,3 +163,41 @@ func TestSec48_DefaultGroupsOfEachKind(t *testing.T) {
 		}
 	}
 }
+
+// TestSec48_DenyForThoseToCome: a deny of a group that new accounts join by themselves, or of one that holds it, narrows accounts that are not there
+// yet: it takes what they will manage, also while nobody is in the group.
+func TestSec48_DenyForThoseToCome(t *testing.T) {
+	w := open(t)
+	org := w.org("acme")
+	sys := w.in(org)
+	group := func(name string) identity.SubjectID {
+		return identity.SubjectID(must(sys.CreateGroup(w.ctx, identity.GroupSpec{Name: name}))(t).ID)
+	}
+	joined, above, beside := group("joined"), group("above"), group("beside")
+	must(sys.AddMember(w.ctx, identity.GroupID(above), joined))(t)
+	must(w.sys().UpdateOrg(w.ctx, org, identity.OrgPatch{Settings: &identity.OrgSettings{DefaultServiceAccountGroups: []identity.GroupID{identity.GroupID(joined)}}}))(t)
+	managers := w.role(org, "identity:groups.create")
+	deny := func(subject identity.SubjectID, by identity.AccountID) error {
+		return last(w.as(org, by).CreateBinding(w.ctx, identity.BindingSpec{Subject: subject, Role: "owner", Scope: policy.Root, Deny: true}))
+	}
+	binder := w.user(org, "binder", "identity:bindings.*")
+	stronger := w.user(org, "stronger", "identity:bindings.*", "identity:groups.create")
+	container := w.user(org, "container", "identity:bindings.*", identity.PermContain)
+	if err := deny(above, binder); err != nil {
+		t.Errorf("while those to come manage nothing: %v", err)
+	}
+	w.bind(org, identity.BindingSpec{Subject: identity.SubjectID(identity.GroupServiceAccounts), Role: string(managers), Scope: policy.Root})
+	for _, subject := range []identity.SubjectID{joined, above, identity.SubjectID(identity.GroupServiceAccounts)} {
+		if err := deny(subject, binder); !errors.Is(err, identity.ErrEscalation) {
+			t.Errorf("%s: %v", subject, err)
+		}
+		for _, by := range []identity.AccountID{stronger, container} {
+			if err := deny(subject, by); err != nil {
+				t.Errorf("%s by %s: %v", subject, by, err)
+			}
+		}
+	}
+	if err := deny(beside, binder); err != nil {
+		t.Errorf("a group that nobody joins by itself: %v", err)
+	}
+}

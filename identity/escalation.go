@@ -184,8 +184,7 @@ func (c *change) keepReach(org OrgID) error {
 	if err != nil || !v.org.IsSystem() {
 		return err
 	}
-	joined := append([]GroupID{GroupUsers, GroupServiceAccounts}, v.org.Settings.DefaultUserGroups...)
-	for _, group := range append(joined, v.org.Settings.DefaultServiceAccountGroups...) {
+	for _, group := range append(v.joined(User), v.joined(ServiceAccount)...) {
 		for b := range v.bindingsAbove(string(group)) {
 			if b.Reach != "" {
 				return invalid(nounBinding, "Reach", "accounts join %s by themselves: neither it nor a group that holds it can have reach", group)
