@@ -16,8 +16,10 @@ type runner interface {
 	one(ctx context.Context, dest any, text string, args ...any) error
 	// all reads every row into a slice of structs.
 	all(ctx context.Context, dest any, text string, args ...any) error
-	// query has read read the rows, and close them.
-	query(ctx context.Context, read func(*sql.Rows) error, text string, args ...any) error
+	// query leaves the reading to the caller, who tells note what ended it.
+	query(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	// note learns of an error, and returns it.
+	note(err error) error
 }
 
 // reading is the runner of a read transaction.
@@ -39,10 +41,8 @@ func (r reading) all(ctx context.Context, dest any, text string, args ...any) er
 	return r.tx.SelectContext(ctx, dest, text, args...)
 }
 
-func (r reading) query(ctx context.Context, read func(*sql.Rows) error, text string, args ...any) error {
-	found, err := r.tx.QueryContext(ctx, text, args...)
-	if err != nil {
-		return err
-	}
-	return read(found)
+func (r reading) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	return r.tx.QueryContext(ctx, text, args...)
 }
+
+func (r reading) note(err error) error { return err }

@@ -111,8 +111,12 @@ func each[T any](ctx context.Context, w world, entity, text string, org identity
 func rowsOf[T any](ctx context.Context, w world, entity, text string, args, into []any, build func() (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		read := func(found *sql.Rows) error { return scan(found, into, build, yield) }
-		if err := w.run.query(ctx, read, text, args...); err != nil {
+		found, err := w.run.query(ctx, text, args...)
+		if err != nil {
+			yield(none, w.dialect.fail(entity, "", err))
+			return
+		}
+		if err := w.run.note(scan(found, into, build, yield)); err != nil {
 			yield(none, w.dialect.fail(entity, "", err))
 		}
 	}

@@ -223,13 +223,12 @@ func (r writing) all(ctx context.Context, dest any, text string, args ...any) er
 
 // query does not use a prepared statement: the same text may be run again while it
 // reads. What fails between two rows can cost the transaction as well.
-func (r writing) query(ctx context.Context, read func(*sql.Rows) error, text string, args ...any) error {
+func (r writing) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	if err := r.t.over(); err != nil {
-		return err
+		return nil, err
 	}
-	found, err := r.t.writer.conn.QueryContext(context.WithoutCancel(ctx), text, args...)
-	if err == nil {
-		err = read(found)
-	}
-	return r.t.note(err)
+	rows, err := r.t.writer.conn.QueryContext(context.WithoutCancel(ctx), text, args...)
+	return rows, r.t.note(err)
 }
+
+func (r writing) note(err error) error { return r.t.note(err) }
